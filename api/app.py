@@ -1,0 +1,84 @@
+"""The REST API as one application; pages and background work are added by the process that runs it."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+
+from api import errors
+from api.middleware import Envelope
+from api.routes import (
+    campaigns,
+    conversations,
+    drafts,
+    health,
+    imports,
+    knowledge,
+    members,
+    public,
+    recipients,
+    suppressions,
+    templates,
+    tenant,
+)
+from api.schemas.base import ProblemDocument
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"model": ProblemDocument, "description": text, "content": {errors.MEDIA_TYPE: {}}}
+    for status, text in (
+        (400, "The request cannot be read."),
+        (401, "No key, or one that is unknown, expired or revoked."),
+        (402, "The plan does not allow it: limit, used, reset and the tier that lifts it."),
+        (403, "The key or role lacks a scope."),
+        (404, "There is nothing with this id here."),
+        (409, "Not possible in this state: names what is."),
+        (413, "The body is too large."),
+        (422, "A field cannot be used: names it and the way out."),
+        (503, "The database does not answer."),
+    )
+}
+
+DESCRIPTION = """
+Campaigns that an agent writes, a person approves, and the service sends once.
+
+Authenticate with `Authorization: Bearer ariia_live_…`. Lists are paginated by `cursor`; errors are
+`application/problem+json` (RFC 9457); a POST with `Idempotency-Key` can be repeated safely.
+"""
+
+
+def create_app(lifespan: Lifespan | None = None) -> FastAPI:
+    """Return the API; every operation lives under /api/v1, public doors and health beside it."""
+    app = FastAPI(
+        title="ARIIA Campaigns",
+        version="1",
+        description=DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    version = APIRouter(prefix="/api/v1", responses=_PROBLEMS)
+    for router in (
+        campaigns.router,
+        drafts.router,
+        drafts.links,
+        recipients.router,
+        members.router,
+        imports.router,
+        suppressions.router,
+        knowledge.documents,
+        knowledge.offers,
+        conversations.router,
+        templates.router,
+        tenant.settings,
+        tenant.credentials,
+    ):
+        version.include_router(router)
+    app.include_router(version)
+    app.include_router(public.router)
+    app.include_router(health.router)
+    errors.install(app)
+    app.add_middleware(Envelope)
+    return app

@@ -1,0 +1,107 @@
+"""Every refusal leaves as one problem document (RFC 9457); bugs stay 500 and show nothing of the inside."""
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import DataError, OperationalError
+from sqlalchemy.orm.exc import StaleDataError
+from starlette.exceptions import HTTPException
+
+from kernel import log
+from kernel.errors import AriiaError
+
+MEDIA_TYPE = "application/problem+json"
+_TITLES = {
+    400: "Bad request",
+    401: "Not signed in",
+    402: "Plan limit reached",
+    403: "Not allowed",
+    404: "Not found",
+    405: "Method not allowed",
+    409: "Not possible now",
+    410: "Gone",
+    413: "Too large",
+    415: "Unsupported media type",
+    422: "Invalid input",
+    429: "Too many requests",
+    500: "Internal error",
+    503: "Not ready",
+}
+
+
+def problem(request: Request, status: int, code: str, detail: str, **extra: Any) -> JSONResponse:
+    """Build a problem document with the request's id."""
+    body: dict[str, Any] = {
+        "type": f"/problems/{code}",
+        "title": _TITLES.get(status, "Error"),
+        "status": status,
+        "code": code,
+        "detail": detail,
+        "request_id": getattr(request.state, "request_id", None),
+    }
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None  # noqa: PLR2004
+    return JSONResponse({**body, **extra}, status_code=status, media_type=MEDIA_TYPE, headers=headers)
+
+
+def _refusal(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, AriiaError)  # noqa: S101 - registered for this class
+    return problem(request, error.status, error.code, error.detail, **_plain(error.extra))
+
+
+def _plain(extra: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in extra.items() if key not in {"type", "title", "status", "code", "detail"}}
+
+
+def _validation(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101
+    errors = [{"field": _path(item["loc"]), "detail": item["msg"], "code": item["type"]} for item in error.errors()]
+    first = errors[0] if errors else {"field": "body", "detail": "cannot be read"}
+    return problem(request, 422, "invalid", f"{first['field']}: {first['detail']}", errors=errors)
+
+
+def _path(location: tuple[Any, ...]) -> str:
+    parts = [str(part) for part in location if part not in {"body", "query", "path", "header"}]
+    return ".".join(parts) or str(location[0])
+
+
+def _http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101
+    code = {404: "not_found", 405: "method_not_allowed", 400: "bad_request"}.get(error.status_code, "refused")
+    response = problem(request, error.status_code, code, str(error.detail))
+    response.headers.update(error.headers or {})
+    return response
+
+
+def _stale(request: Request, _error: Exception) -> JSONResponse:
+    return problem(
+        request, 409, "stale_version", "Somebody changed this meanwhile. Load it again and repeat the change."
+    )
+
+
+def _data(request: Request, _error: Exception) -> JSONResponse:
+    return problem(request, 422, "invalid", "A value cannot be stored: it is too large or holds a NUL character.")
+
+
+def _database(request: Request, error: Exception) -> JSONResponse:
+    log.get("api").error("database.unavailable", error=type(error).__name__)
+    return problem(
+        request, 503, "database_unavailable", "The database does not answer or took too long. Try again soon."
+    )
+
+
+def _bug(request: Request, error: Exception) -> JSONResponse:
+    log.get("api").error("request.failed", error=type(error).__name__, exc_info=error)
+    return problem(request, 500, "internal", "Something went wrong on our side. The request id finds it in the log.")
+
+
+def install(app: FastAPI) -> None:
+    """Register the one handler per kind of error."""
+    app.add_exception_handler(AriiaError, _refusal)
+    app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(StaleDataError, _stale)
+    app.add_exception_handler(DataError, _data)
+    app.add_exception_handler(OperationalError, _database)
+    app.add_exception_handler(Exception, _bug)

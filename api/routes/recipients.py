@@ -1,0 +1,73 @@
+"""Who gets a campaign, what happened to each message, and why."""
+
+from typing import Annotated
+from uuid import UUID
+
+from domain.delivery import flight, queries
+from domain.delivery import service as delivery
+from fastapi import APIRouter, Query
+
+from api.auth import requires
+from api.deps import Page, Paging, TenantSession, page_of
+from api.idempotency import IdempotentRoute
+from api.routes.campaigns import shown
+from api.schemas.campaigns import CampaignOut
+from api.schemas.tenant import EventOut, FlightCheckOut, RecipientOut, WhyOut
+from domain.campaigns import service as campaigns
+from domain.identity.service import Principal
+from models import Message, MessageEvent
+
+router = APIRouter(prefix="/campaigns/{campaign_id}", tags=["delivery"], route_class=IdempotentRoute)
+
+Reader = Annotated[Principal, requires("campaigns:read")]
+Launcher = Annotated[Principal, requires("campaigns:send")]
+
+
+@router.get("/flight-check")
+def check_flight(campaign_id: UUID, session: TenantSession, _who: Reader) -> FlightCheckOut:
+    """Say how many would get it now: targeted, minus each reason."""
+    return FlightCheckOut.of(flight.check(session, campaigns.get(session, campaign_id)))
+
+
+@router.get("/recipients")
+def list_recipients(
+    campaign_id: UUID,
+    session: TenantSession,
+    _who: Reader,
+    paging: Paging,
+    state: Annotated[str | None, Query(max_length=20)] = None,
+    reason: Annotated[str | None, Query(max_length=40)] = None,
+) -> Page[RecipientOut]:
+    """List the messages of a campaign with state and reason."""
+    campaigns.get(session, campaign_id)
+    statement = queries.recipients(session, campaign_id, state=state, reason=reason)
+    rows, cursor = page_of(session, statement, Message.id, paging)
+    return Page(items=[RecipientOut.of(row) for row in rows], next_cursor=cursor)
+
+
+@router.get("/recipients/{member_id}/why")
+def explain_recipient(campaign_id: UUID, member_id: UUID, session: TenantSession, _who: Reader) -> WhyOut:
+    """Explain why a member got the campaign, or did not."""
+    campaigns.get(session, campaign_id)
+    return WhyOut.of(queries.why(session, campaign_id, member_id))
+
+
+@router.get("/events")
+def list_events(
+    campaign_id: UUID,
+    session: TenantSession,
+    _who: Reader,
+    paging: Paging,
+    kind: Annotated[str | None, Query(max_length=20)] = None,
+) -> Page[EventOut]:
+    """List what happened to the campaign's messages."""
+    campaigns.get(session, campaign_id)
+    rows, cursor = page_of(session, queries.events(session, campaign_id, kind=kind), MessageEvent.id, paging)
+    return Page(items=[EventOut.of(row) for row in rows], next_cursor=cursor)
+
+
+@router.post("/retry-failed")
+def retry_failed(campaign_id: UUID, session: TenantSession, who: Launcher) -> CampaignOut:
+    """Send again exactly what failed."""
+    delivery.retry_failed(session, campaign_id, actor=who.actor)
+    return shown(session, campaigns.get(session, campaign_id))

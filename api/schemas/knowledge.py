@@ -1,0 +1,133 @@
+"""Payloads of documents, offers, conversations and templates."""
+
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import Field, HttpUrl
+
+from api.schemas.base import Input, Output, Stamped
+
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class DocumentIn(Input):
+    """A document as text; a document of the same name is replaced."""
+
+    name: Annotated[str, Field(min_length=1, max_length=200, examples=["preisliste.md"])]
+    title: Name | None = None
+    language: Literal["de", "en"]
+    body: Annotated[str, Field(min_length=1, max_length=2_000_000)]
+
+
+class DocumentOut(Stamped):
+    name: str
+    title: str
+    media_type: str
+    language: str
+    content_hash: str
+
+
+class HitOut(Output):
+    chunk_id: UUID
+    document_title: str
+    heading: str
+    text: str
+    rank: float
+
+
+class OfferIn(Input):
+    key: Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+    title: Name
+    description: Annotated[str, Field(max_length=2_000)] | None = None
+    price_minor: Annotated[int, Field(strict=True, ge=0, lt=2**31, description="In cents.")]
+    old_price_minor: Annotated[int, Field(strict=True, ge=0, lt=2**31)] | None = None
+    currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = "EUR"
+    valid_from: date | None = None
+    valid_until: date | None = None
+    url: HttpUrl | None = None
+    terms: Annotated[str, Field(max_length=2_000)] | None = None
+    tags: list[Annotated[str, Field(min_length=1, max_length=60)]] = Field(default_factory=list, max_length=30)
+
+
+class OfferPatch(Input):
+    """What changes; fields that are absent stay."""
+
+    title: Name | None = None
+    description: Annotated[str, Field(max_length=2_000)] | None = None
+    price_minor: Annotated[int, Field(strict=True, ge=0, lt=2**31)] | None = None
+    old_price_minor: Annotated[int, Field(strict=True, ge=0, lt=2**31)] | None = None
+    valid_from: date | None = None
+    valid_until: date | None = None
+    url: HttpUrl | None = None
+    terms: Annotated[str, Field(max_length=2_000)] | None = None
+
+
+class OfferOut(Stamped):
+    key: str
+    title: str
+    description: str | None
+    price_minor: int
+    old_price_minor: int | None
+    currency: str
+    valid_from: date | None
+    valid_until: date | None
+    url: str | None
+    terms: str | None
+    tags: list[str]
+
+
+class ConversationIn(Input):
+    channel: Literal["whatsapp", "telegram", "sms", "email", "web"]
+    external_id: Name | None = None
+    member_id: UUID | None = None
+
+
+class ConversationOut(Stamped):
+    channel: str
+    external_id: str | None
+    member_id: UUID | None
+    last_message_at: datetime | None
+
+
+class MessageIn(Input):
+    author: Literal["member", "studio", "agent"]
+    text: Annotated[str, Field(min_length=1, max_length=8_000)]
+    at: datetime | None = None
+    external_id: Name | None = None
+
+
+class MessageOut(Stamped):
+    author: str
+    text: str
+    at: datetime
+    external_id: str | None
+
+
+class TemplateIn(Input):
+    name: Name
+    description: Annotated[str, Field(max_length=2_000)] | None = None
+    kind: Literal["email"] = "email"
+    content: dict[str, Any] = Field(description="One e-mail variant: subject, preheader, blocks.")
+
+
+class TemplatePatch(Input):
+    name: Name | None = None
+    description: Annotated[str, Field(max_length=2_000)] | None = None
+    active: Annotated[bool, Field(strict=True)] | None = None
+    is_default: Annotated[bool, Field(strict=True)] | None = None
+    content: dict[str, Any] | None = None
+
+
+class TemplateOut(Stamped):
+    name: str
+    description: str | None
+    kind: str
+    is_default: bool
+    active: bool
+    current_version: int
+
+
+class TemplateDetail(TemplateOut):
+    content: dict[str, Any]
+    content_hash: str

@@ -1,0 +1,205 @@
+"""Payloads of the tenant's settings, people, keys, plan and audit trail."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import EmailStr, Field, HttpUrl, SecretStr
+
+from api.schemas.base import Input, Output, Stamped
+from domain.identity.rules import Role
+
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+Clock = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", examples=["08:00"])]
+
+
+class SettingsOut(Output):
+    id: UUID
+    name: str
+    slug: str
+    tier: str
+    time_zone: str
+    language: str
+    currency: str
+    postal_address: str | None
+    imprint_url: str | None
+    website: str | None
+    brand_colour: str | None
+    approved_hosts: list[str]
+    quiet_from: str
+    quiet_until: str
+
+
+class SettingsPatch(Input):
+    """What changes; fields that are absent stay."""
+
+    name: Name | None = None
+    time_zone: Annotated[str, Field(max_length=64)] | None = None
+    language: Literal["de", "en"] | None = None
+    postal_address: Annotated[str, Field(min_length=5, max_length=500)] | None = None
+    imprint_url: HttpUrl | None = None
+    website: HttpUrl | None = None
+    brand_colour: Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")] | None = None
+    approved_hosts: list[Annotated[str, Field(pattern=r"^[a-z0-9.-]{3,253}$")]] | None = Field(None, max_length=50)
+    quiet_from: Clock | None = None
+    quiet_until: Clock | None = None
+
+
+class SenderIn(Input):
+    from_name: Name
+    from_address: EmailStr
+    reply_to: EmailStr | None = None
+    is_default: Annotated[bool, Field(strict=True)] = False
+
+
+class SenderOut(Stamped):
+    channel: str
+    from_name: str
+    from_address: str
+    reply_to: str | None
+    is_default: bool
+
+
+class UserIn(Input):
+    name: Name
+    email: EmailStr
+    role: Role
+    password: Annotated[SecretStr, Field(min_length=12, max_length=200)] | None = Field(
+        None, description="Without one the person can only use preview links."
+    )
+
+
+class UserPatch(Input):
+    role: Role | None = None
+    active: Annotated[bool, Field(strict=True)] | None = None
+
+
+class UserOut(Stamped):
+    name: str
+    email: str
+    role: str
+    deactivated_at: datetime | None
+
+
+class SignIn(Input):
+    email: Annotated[str, Field(min_length=3, max_length=300)]
+    password: Annotated[SecretStr, Field(min_length=1, max_length=200)]
+    tenant: Annotated[str, Field(max_length=60)] | None = Field(
+        None, description="The slug, if the address belongs to several tenants."
+    )
+
+
+class SessionOut(Output):
+    token: str = Field(description="Send as `Authorization: Bearer …`.")
+    expires_at: datetime
+
+
+class KeyIn(Input):
+    name: Name
+    role: Role = Role.MANAGER
+    scopes: list[Annotated[str, Field(max_length=60)]] | None = Field(
+        None, max_length=40, description="All scopes of the role if absent; no key can approve."
+    )
+    expires_at: datetime | None = None
+
+
+class KeyOut(Stamped):
+    name: str
+    key_id: str
+    last_four: str
+    role: str
+    scopes: list[str]
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+
+
+class NewKeyOut(KeyOut):
+    secret: str = Field(description="Shown this once; it is stored hashed.")
+
+
+class MeterOut(Output):
+    limit: str
+    label_de: str
+    label_en: str
+    per: str
+    allowed: int | None = Field(description="Absent means unlimited.")
+    used: int
+    resets_at: datetime | None
+
+
+class PlanOut(Output):
+    tier: str
+    limits: list[MeterOut]
+    features: dict[str, str | None]
+
+
+class AuditOut(Output):
+    seq: int
+    at: datetime
+    actor: str
+    action: str
+    subject: str
+    details: dict[str, Any]
+    hash: str
+
+
+class AuditPage(Output):
+    items: list[AuditOut]
+    next_before: int | None = Field(description="Pass as `before` to get the next page.")
+
+
+class AuditCheck(Output):
+    whole: bool
+    broken_at: int | None
+    problem: str | None
+
+
+class RecipientOut(Output):
+    """One member's message of a campaign."""
+
+    id: UUID
+    member_id: UUID | None
+    channel: str
+    address: str | None
+    language: str
+    state: str
+    reason: str | None
+    attempt: int
+    provider_id: str | None
+    provider_code: str | None
+    provider_text: str | None
+    phase: str | None
+    not_before: datetime
+    accepted_at: datetime | None
+    first_opened_at: datetime | None
+    first_clicked_at: datetime | None
+    unsubscribed_at: datetime | None
+
+
+class EventOut(Output):
+    id: UUID
+    message_id: UUID
+    kind: str
+    at: datetime
+    actor: str
+    reason: str | None
+    link_n: int | None
+
+
+class FlightCheckOut(Output):
+    """Targeted minus each reason is what will be sent."""
+
+    targeted: int
+    will_send: int
+    skipped: dict[str, int]
+    ready: bool
+    problems: list[str]
+
+
+class WhyOut(Output):
+    member_id: UUID
+    state: str
+    reason: str | None
+    sentence: dict[str, str] = Field(description="In German and English.")
+    events: list[EventOut]

@@ -1,0 +1,203 @@
+"""Setting up the demo studio through the API: its people, members, knowledge and chats, as a customer would."""
+
+import csv
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from ariia.demo.client import Api
+from ariia.demo.people import STUDIO
+from ariia.demo.progress import Screen
+
+DOCUMENTS = {
+    "preisliste.md": "de",
+    "kursplan.md": "de",
+    "faq.md": "de",
+    "oeffnungszeiten.md": "de",
+    "faq.en.md": "en",
+}
+_MEDIA_TYPES = {".md": "text/markdown", ".csv": "text/csv"}
+
+
+def facts() -> dict[str, Any]:
+    """Return what `studio.json` says about the studio."""
+    read: dict[str, Any] = json.loads((STUDIO / "studio.json").read_text(encoding="utf-8"))
+    return read
+
+
+def sentence(name: str) -> str:
+    """Return the one sentence in a text file of the studio."""
+    return (STUDIO / name).read_text(encoding="utf-8").strip()
+
+
+def people_and_sender(api: Api, studio: dict[str, Any]) -> int:
+    """Add the people beside the owner, and the identity that mails come from. Returns how many people are there."""
+    known = {user["email"] for user in api.all("/users")}
+    for person in studio["people"]:
+        if person["email"] not in known:
+            api.post("/users", person)
+    if not any(True for _ in api.all("/senders")):
+        api.post("/senders", {**studio["sender"], "is_default": True})
+    return sum(1 for _ in api.all("/users"))
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What the dry run announced, and what the import did."""
+
+    announced: dict[str, int]
+    done: dict[str, int]
+    refused: tuple[str, ...]
+    visits: int
+    purchases: int
+    suppressed: int
+
+
+def import_members(api: Api, screen: Screen, folder: Path, *, attested_by: str) -> Imported:
+    """Block what must not be written to, look at the member file in a dry run, then import it with its history."""
+    suppressed = _suppress(api, screen, folder / "sperrliste.csv")
+    with screen.bar("member file: dry run, import, visits, purchases", 4) as bar:
+        dry = _upload(api, "/imports/members", folder / "mitglieder.csv", dry_run="true", attested_by=attested_by)
+        bar.to(1)
+        done = _upload(api, "/imports/members", folder / "mitglieder.csv", dry_run="false", attested_by=attested_by)
+        bar.to(2)
+        visits = _upload(api, "/imports/activities", folder / "besuche.csv")
+        bar.to(3)
+        purchases = _upload(api, "/imports/purchases", folder / "kaeufe.csv")
+        bar.to(4)
+    rows = api.all(f"/imports/{done['id']}/rows", outcome="rejected")
+    refused = sorted((row["line"], _said(row)) for row in rows)
+    return Imported(
+        announced=dry["counts"],
+        done=done["counts"],
+        refused=tuple(f"line {line}: {said}" for line, said in refused),
+        visits=visits["counts"].get("created", 0),
+        purchases=purchases["counts"].get("created", 0),
+        suppressed=suppressed,
+    )
+
+
+def _said(row: dict[str, Any]) -> str:
+    return "; ".join(f"{p['column']} {p['problem']}".strip() for p in row["problems"])
+
+
+def _upload(api: Api, path: str, file: Path, **fields: str) -> dict[str, Any]:
+    answer: dict[str, Any] = api.upload(path, file, media_type=_MEDIA_TYPES[file.suffix], **fields)
+    return answer
+
+
+def _suppress(api: Api, screen: Screen, file: Path) -> int:
+    rows = list(_rows(file))
+    with screen.bar("suppressed addresses", len(rows)) as bar:
+        for n, row in enumerate(rows, start=1):
+            api.post("/suppressions", {"channel": "email", "address": row["Adresse"], "reason": row["Grund"]})
+            bar.to(n)
+    return len(rows)
+
+
+def _rows(file: Path) -> Iterator[dict[str, str]]:
+    with file.open(encoding="utf-8-sig", newline="") as opened:
+        yield from csv.DictReader(opened, delimiter=";")
+
+
+def knowledge(api: Api, screen: Screen, today: date) -> tuple[int, int]:
+    """Upload the documents and the offers. Returns how many of each."""
+    offers = list(_rows(STUDIO / "angebote.csv"))
+    with screen.bar("documents and offers", len(DOCUMENTS) + len(offers)) as bar:
+        for n, (name, language) in enumerate(DOCUMENTS.items(), start=1):
+            _upload(api, "/knowledge/files", STUDIO / name, language=language)
+            bar.to(n)
+        for n, row in enumerate(offers, start=1):
+            api.post("/offers", offer(row, today))
+            bar.to(len(DOCUMENTS) + n)
+    return len(DOCUMENTS), len(offers)
+
+
+def offer(row: dict[str, str], today: date) -> dict[str, Any]:
+    """Return an offer for the API from a row whose dates are days from today."""
+    return {
+        "key": row["key"],
+        "title": row["title"],
+        "description": row["description"],
+        "price_minor": _minor(row["price"]),
+        "old_price_minor": _minor(row["old_price"]) if row["old_price"] else None,
+        "currency": row["currency"],
+        "valid_from": _day(row["valid_from_days"], today),
+        "valid_until": _day(row["valid_until_days"], today),
+        "url": row["url"],
+        "terms": row["terms"],
+        "tags": row["tags"].split(","),
+    }
+
+
+def prices_of(key: str) -> tuple[str, ...]:
+    """Return the price of an offer as a German and as an English mail may write it."""
+    amount = next(row["price"] for row in _rows(STUDIO / "angebote.csv") if row["key"] == key)
+    english = amount.replace(",", ".")
+    return f"{amount} €", f"€{english}", f"€ {english}", f"EUR {english}"
+
+
+def _minor(amount: str) -> int:
+    return int(Decimal(amount.replace(".", "").replace(",", ".")) * 100)
+
+
+def _day(days: str, today: date) -> str | None:
+    return (today + timedelta(days=int(days))).isoformat() if days else None
+
+
+def chats(api: Api, screen: Screen, today: date, zone: ZoneInfo) -> int:
+    """Hand over the chat transcripts, message by message, as a chat connector does. Returns how many messages."""
+    transcripts = json.loads((STUDIO / "chats.json").read_text(encoding="utf-8"))
+    total = sum(len(chat["messages"]) for chat in transcripts)
+    done = 0
+    with screen.bar("chats", total) as bar:
+        for chat in transcripts:
+            opened = api.post(
+                "/conversations",
+                {
+                    "channel": chat["channel"],
+                    "external_id": chat["external_id"],
+                    "member_id": _member(api, chat["member"]),
+                },
+            )
+            begin = datetime.combine(
+                today - timedelta(days=chat["started_days_ago"]), time.fromisoformat(chat["at"]), zone
+            )
+            for n, (author, minutes, text) in enumerate(chat["messages"]):
+                message = {
+                    "author": author,
+                    "text": text,
+                    "at": (begin + timedelta(minutes=minutes)).isoformat(),
+                    "external_id": f"{chat['external_id']}-{n}",
+                }
+                api.post(f"/conversations/{opened['id']}/messages", message)
+                done += 1
+                bar.to(done)
+    return done
+
+
+def _member(api: Api, number: str | None) -> str | None:
+    if number is None:
+        return None
+    found = api.get("/members", external_id=number)["items"]
+    return str(found[0]["id"]) if found else None
+
+
+def campaign(api: Api, studio: dict[str, Any]) -> dict[str, Any]:
+    """Create the campaign with its goal in one sentence."""
+    wanted = studio["campaign"]
+    made: dict[str, Any] = api.post(
+        "/campaigns",
+        {
+            "name": wanted["name"],
+            "goal": sentence("goal.txt"),
+            "audience": wanted["audience"],
+            "cta_url": wanted["cta_url"],
+        },
+    )
+    return made

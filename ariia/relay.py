@@ -1,0 +1,90 @@
+"""Handing work on: outbox rows become task calls at least once, and a sweep finds whatever is due.
+
+The rows are the truth. A call that is lost is rung again; one that is doubled finds nothing to do.
+"""
+
+from collections.abc import Callable
+from uuid import UUID
+
+from sqlalchemy import func, select, text
+
+from domain.delivery import recovery
+from kernel import db
+from models import TenantDue
+
+Ring = Callable[[str, UUID, UUID, UUID | None], None]
+_MOST_TENANTS = 200
+_HIDDEN_SECONDS = 120
+_LONGEST_WAIT = 3_600
+
+_TAKE = text("""
+UPDATE outbox SET due_at = clock_timestamp() + make_interval(secs => :hidden), attempts = attempts + 1
+WHERE id IN (SELECT id FROM outbox WHERE tenant_id = :tenant AND due_at <= clock_timestamp()
+  ORDER BY due_at LIMIT 100 FOR UPDATE SKIP LOCKED)
+RETURNING id, task, arguments ->> 'id' AS subject
+""")
+_NEXT = text("""
+WITH nearest AS (SELECT min(due_at) AS at FROM outbox WHERE tenant_id = :tenant),
+gone AS (DELETE FROM tenant_due d USING nearest
+  WHERE d.tenant_id = :tenant AND d.kind = 'outbox' AND nearest.at IS NULL)
+UPDATE tenant_due d SET next_due_at = nearest.at FROM nearest
+WHERE d.tenant_id = :tenant AND d.kind = 'outbox' AND nearest.at IS NOT NULL
+""")
+_DONE = text("DELETE FROM outbox WHERE tenant_id = :tenant AND id = :id")
+_FAILED = text("""
+UPDATE outbox SET error = :error,
+  due_at = clock_timestamp() + make_interval(secs => least(:longest, 2 ^ least(attempts, 12)))
+WHERE tenant_id = :tenant AND id = :id
+""")
+
+
+def _due(kind: str) -> list[UUID]:
+    with db.all_tenants_session("who has work") as session:
+        rows = session.execute(
+            select(TenantDue.tenant_id)
+            .where(TenantDue.kind == kind, TenantDue.next_due_at <= func.clock_timestamp())
+            .order_by(TenantDue.next_due_at)
+            .limit(_MOST_TENANTS)
+        )
+        return list(rows.scalars())
+
+
+def deliver(ring: Ring) -> int:
+    """Ring for every outbox row that is due; returns how many. A row stays until its task succeeded."""
+    rung = 0
+    for tenant_id in _due("outbox"):
+        with db.tenant_session(tenant_id) as session:
+            session.execute(
+                select(TenantDue.kind)
+                .where(TenantDue.tenant_id == tenant_id, TenantDue.kind == "outbox")
+                .with_for_update()
+            )
+            rows = session.execute(_TAKE, {"tenant": tenant_id, "hidden": _HIDDEN_SECONDS}).all()
+            session.execute(_NEXT, {"tenant": tenant_id})
+        for row in rows:
+            ring(row.task, tenant_id, UUID(row.subject), row.id)
+            rung += 1
+    return rung
+
+
+def sweep(ring: Ring) -> int:
+    """Do what is due for campaigns and ring for those that have messages to send; returns how many."""
+    rung = 0
+    for tenant_id in _due("campaigns"):
+        with db.tenant_session(tenant_id) as session:
+            running = recovery.sweep(session)
+        for campaign_id in running:
+            ring("campaigns.send", tenant_id, campaign_id, None)
+            rung += 1
+    return rung
+
+
+def settle(tenant_id: UUID, outbox_id: UUID, error: str | None) -> None:
+    """Remove an outbox row whose task succeeded; keep one that failed, with the reason, for a later try."""
+    with db.tenant_session(tenant_id) as session:
+        if error is None:
+            session.execute(_DONE, {"tenant": tenant_id, "id": outbox_id})
+        else:
+            session.execute(
+                _FAILED, {"tenant": tenant_id, "id": outbox_id, "error": error[:500], "longest": _LONGEST_WAIT}
+            )

@@ -1,0 +1,18 @@
+"""Every background task by name: the relay, the in-process runner and Celery use this table."""
+
+from collections.abc import Callable
+from types import MappingProxyType
+from uuid import UUID
+
+from ariia.tasks import campaigns
+
+Task = Callable[[UUID, UUID], None]
+
+TASKS: MappingProxyType[str, Task] = MappingProxyType(
+    {
+        "campaigns.start": campaigns.start,
+        "campaigns.send": campaigns.send,
+        "campaigns.cancel_open": campaigns.cancel_open,
+        "agents.run": campaigns.write,
+    }
+)

@@ -1,0 +1,42 @@
+"""The web process: the API, the public pages, and, without Redis, worker and beat inside."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
+
+from api.app import create_app
+from ariia import process, worker
+from kernel import outbox
+from kernel.settings import get_settings
+from preview import routes as preview
+
+
+@asynccontextmanager
+async def _background(_app: FastAPI) -> AsyncIterator[None]:
+    redis_url = get_settings().redis_url
+    inside = None
+    if redis_url is None:
+        inside = await run_in_threadpool(worker.start_in_process)
+    else:
+        worker.ring_through(redis_url)
+    try:
+        yield
+    finally:
+        outbox.set_bell(None)
+        if inside is not None:
+            await run_in_threadpool(inside.stop)
+
+
+def build() -> FastAPI:
+    """Return the whole application; the database must be prepared."""
+    app = create_app(lifespan=_background)
+    preview.install(app)
+    return app
+
+
+def create() -> FastAPI:
+    """Prepare the process and build the application, for `uvicorn --factory ariia.web:create`."""
+    process.prepare()
+    return build()

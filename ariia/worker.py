@@ -1,0 +1,156 @@
+"""The doorbell: Celery in two forms, inside the web process or on Redis with separate worker and beat.
+
+    celery -A ariia.worker worker --pool threads
+    celery -A ariia.worker beat
+
+A task holds no truth: its body does what is due for a row and ends.
+"""
+
+import threading
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from celery import Celery
+from celery.signals import worker_init
+
+from ariia import process, relay
+from ariia.tasks.table import TASKS
+from kernel import log, outbox
+from kernel.settings import get_settings
+
+_RELAY_SECONDS = 2.0
+_SWEEP_SECONDS = 3.0
+_THREADS = 4
+
+
+def make_app(redis_url: str | None) -> Celery:
+    """Return the Celery application on Redis, or on the memory of this process."""
+    app = Celery("ariia", set_as_current=False)
+    app.set_default()
+    app.conf.update(
+        broker_url=redis_url or "memory://",
+        broker_transport_options={"polling_interval": 0.002} if redis_url is None else {
+            "visibility_timeout": 3_600, "unacked_restore_throttle": 1,
+        },
+        broker_connection_retry_on_startup=True,
+        task_default_queue="ariia",
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        task_ignore_result=True,
+        worker_prefetch_multiplier=1,
+        worker_concurrency=_THREADS,
+        worker_soft_shutdown_timeout=30,
+        worker_enable_soft_shutdown_on_idle=True,
+        worker_hijack_root_logger=False,
+        worker_send_task_events=False,
+        enable_utc=True,
+        timezone="UTC",
+        beat_schedule={
+            "relay": {"task": "ariia.relay", "schedule": _RELAY_SECONDS, "options": {"expires": 30}},
+            "sweep": {"task": "ariia.sweep", "schedule": _SWEEP_SECONDS, "options": {"expires": 30}},
+        },
+    )  # fmt: skip
+    _register(app)
+    return app
+
+
+_running: set[tuple[str, str]] = set()
+_running_lock = threading.Lock()
+
+
+def _register(app: Celery) -> None:
+    def ring(task: str, tenant_id: UUID, subject: UUID, outbox_id: UUID | None) -> None:
+        arguments = [task, str(tenant_id), str(subject), str(outbox_id) if outbox_id else None]
+        app.send_task("ariia.run", args=arguments)
+
+    def run(task: str, tenant_id: str, subject: str, outbox_id: str | None) -> None:
+        """Run one task of the table; the same task about the same row runs once per process at a time."""
+        key = (task, subject)
+        with _running_lock:
+            if key in _running:
+                return
+            _running.add(key)
+        try:
+            _run(task, UUID(tenant_id), UUID(subject), UUID(outbox_id) if outbox_id else None)
+        finally:
+            with _running_lock:
+                _running.discard(key)
+        relay.sweep(ring)
+
+    app.task(run, name="ariia.run")
+    app.task(lambda: relay.deliver(ring), name="ariia.relay")
+    app.task(lambda: relay.sweep(ring), name="ariia.sweep")
+
+
+def _run(task: str, tenant_id: UUID, subject: UUID, outbox_id: UUID | None) -> None:
+    logger = log.get("worker")
+    try:
+        TASKS[task](tenant_id, subject)
+    except Exception as error:
+        logger.exception("task.failed", task=task, id=str(subject))
+        if outbox_id is not None:
+            relay.settle(tenant_id, outbox_id, f"{type(error).__name__}: {error}")
+        return
+    if outbox_id is not None:
+        relay.settle(tenant_id, outbox_id, None)
+
+
+@dataclass
+class InProcess:
+    """Worker and beat as threads of this process."""
+
+    app: Celery
+    worker: Any
+    beat: Any
+    threads: list[threading.Thread]
+
+    def stop(self) -> None:
+        """Let running tasks end, and end both."""
+        outbox.set_bell(None)
+        self.beat.stop(wait=True)
+        with suppress(SystemExit):
+            self.worker.stop()
+        for thread in self.threads:
+            thread.join(35)
+
+
+def start_in_process() -> InProcess:
+    """Start worker and beat as threads; for one process with its own memory broker."""
+    from celery.apps.worker import Worker  # noqa: F401, PLC0415 - registers the fixups that WorkController expects
+    from celery.beat import Service  # noqa: PLC0415
+    from celery.worker import WorkController  # noqa: PLC0415
+
+    app = make_app(None)
+    worker = WorkController(app=app, pool_cls="threads", concurrency=_THREADS, without_mingle=True,
+                            without_gossip=True, without_heartbeat=True)  # fmt: skip
+    beat = Service(app, max_interval=1, scheduler_cls="celery.beat:Scheduler")
+    threads = [
+        threading.Thread(target=worker.start, name="worker", daemon=True),
+        threading.Thread(target=beat.start, kwargs={"embedded_process": False}, name="beat", daemon=True),
+    ]
+    for thread in threads:
+        thread.start()
+    outbox.set_bell(lambda: app.send_task("ariia.relay"))
+    return InProcess(app, worker, beat, threads)
+
+
+def ring_through(redis_url: str) -> None:
+    """Let this process wake workers on Redis after its commits."""
+    app = make_app(redis_url)
+    outbox.set_bell(lambda: app.send_task("ariia.relay"))
+
+
+@worker_init.connect  # type: ignore[untyped-decorator] # celery has no types
+def _prepare_worker(**_: object) -> None:
+    process.prepare()
+
+
+def __getattr__(name: str) -> Celery:
+    """`celery -A ariia.worker` looks for `app`; it is made when asked for, from the settings."""
+    if name in {"app", "celery"}:
+        made = make_app(get_settings().redis_url)
+        globals()["app"] = made
+        return made
+    raise AttributeError(name)

@@ -1,0 +1,236 @@
+"""Importing a member file: read and check in Python, compare and write in a few set-based statements.
+
+An import adds and updates members. It never lifts a suppression, never raises a consent that exists, and
+records a consent for a new member only with its evidence and a person who attests to it.
+"""
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, cast
+from uuid import UUID
+
+import phonenumbers
+from channels.email.addresses import normalise_address
+from psycopg import Connection
+from sqlalchemy import insert, text
+from sqlalchemy.orm import Session
+
+from domain.audience import columns, service
+from domain.audience.import_sql import MERGE, STAGING, STAGING_COLUMNS
+from domain.audit import service as audit
+from kernel import db
+from kernel.errors import Invalid
+from kernel.ids import new_id
+from models import ImportBatch, ImportRow
+
+
+@dataclass(slots=True)
+class Row:
+    """One row on its way in."""
+
+    line: int
+    values: dict[str, Any] = field(default_factory=dict)
+    problems: list[dict[str, str]] = field(default_factory=list)
+    rejected: bool = False
+    fresh_id: UUID = field(default_factory=new_id)
+
+    def reject(self, column: str, problem: str) -> None:
+        self.problems.append({"column": column, "problem": problem})
+        self.rejected = True
+
+    def note(self, column: str, problem: str) -> None:
+        self.problems.append({"column": column, "problem": problem})
+
+
+def run(
+    session: Session,
+    *,
+    data: bytes,
+    file_name: str,
+    actor: str,
+    dry_run: bool,
+    mapping: dict[str, str] | None = None,
+    attested_by: str | None = None,
+) -> ImportBatch:
+    """Import a file, or say what an import would do (`dry_run`), with a report per row.
+
+    Raises Invalid for a file or mapping that cannot be read. `attested_by` names the person who vouches for
+    the consents in the file; without one no consent is recorded.
+    """
+    session.execute(text("SELECT set_config('statement_timeout', '600000', true)"))
+    table = columns.read_table(data, file_name)
+    mapping = columns.guess_mapping(table.header) if mapping is None else mapping
+    columns.check_mapping(mapping, table.header)
+    if not {"email", "phone", "external_id"} & set(mapping.values()):
+        raise Invalid("mapping", "no column holds an e-mail address, phone number or member number")
+    rows = _checked(session, table, mapping)
+    batch = ImportBatch(
+        tenant_id=db.tenant_of(session),
+        kind="members",
+        file_name=file_name[:200],
+        dry_run=dry_run,
+        status="done",
+        mapping=mapping,
+        options={"ignored_columns": [column for column in table.header if column not in mapping]},
+        counts={},
+        attested_by=attested_by,
+        created_by=actor,
+    )
+    session.add(batch)
+    session.flush()
+    outcomes = _merge(session, batch, rows)
+    _report(session, batch, rows, outcomes)
+    audit.append(
+        session, actor=actor, action="import.members", subject=str(batch.id), dry_run=dry_run, counts=batch.counts
+    )
+    session.flush()
+    return batch
+
+
+def _checked(session: Session, table: columns.Table, mapping: dict[str, str]) -> list[Row]:
+    region = service.region_of(session)
+    seen: dict[tuple[str, str], int] = {}
+    rows = []
+    for line, cells in table.rows:
+        row = _row(line, cells, mapping, region)
+        key = _identity(row)
+        if key is None:
+            row.reject("", "has neither a member number, a usable e-mail address nor a phone number")
+        elif not row.rejected:
+            first = seen.setdefault(key, line)
+            if first != line:
+                row.reject("", f"repeats line {first}")
+        rows.append(row)
+    return rows
+
+
+def _row(line: int, cells: dict[str, str], mapping: dict[str, str], region: str) -> Row:
+    row = Row(line)
+    if "" in cells:
+        row.reject("", "has more cells than the header; quote cells that hold the separator")
+    for column, target in mapping.items():
+        try:
+            value = columns.read_cell(target, cells.get(column) or "")
+        except columns.BadCell as error:
+            row.note(column, str(error))
+            continue
+        if value is None:
+            continue
+        if target.startswith("attribute:"):
+            row.values.setdefault("attributes", {})[target.removeprefix("attribute:")] = value
+        else:
+            row.values[target] = value
+    _normalise(row, region)
+    return row
+
+
+def _normalise(row: Row, region: str) -> None:
+    email = row.values.get("email")
+    if email is not None:
+        try:
+            row.values["email_norm"] = normalise_address(email)
+        except ValueError as error:
+            row.note("email", f"cannot be written to: {error}")
+    phone = row.values.get("phone")
+    if phone is not None:
+        number = _phone(phone, region)
+        if number is None:
+            row.note("phone", "is no valid phone number; write it as +49 221 1234567")
+        else:
+            row.values["phone_norm"] = number
+
+
+def _phone(raw: str, region: str) -> str | None:
+    try:
+        number = phonenumbers.parse(raw.replace("(0)", ""), region)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_valid_number(number):
+        return None
+    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+
+
+def _identity(row: Row) -> tuple[str, str] | None:
+    values = row.values
+    if "external_id" in values:
+        return ("external_id", values["external_id"])
+    for key in ("email_norm", "phone_norm"):
+        if key in values:
+            return (key, f"{values[key]}\x1f{values.get('first_name', '').lower()}")
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    outcome: str
+    member_id: UUID | None
+    problems: list[dict[str, str]]
+    before: dict[str, Any] | None
+
+
+def _merge(session: Session, batch: ImportBatch, rows: list[Row]) -> dict[int, _Outcome]:
+    """Write the accepted rows and return what became of each; a dry run leaves nothing behind."""
+    accepted = [row for row in rows if not row.rejected]
+    savepoint = session.begin_nested() if batch.dry_run else None
+    session.execute(text(STAGING))
+    _copy(session, accepted)
+    parameters = {
+        "tenant": batch.tenant_id,
+        "batch": batch.id,
+        "source": f"import:{batch.id}",
+        "actor": batch.created_by,
+        "attested_by": batch.attested_by,
+    }
+    for statement in MERGE:
+        session.execute(text(statement), parameters)
+    result = session.execute(text("SELECT line, outcome, member_id, notes, before FROM staging"))
+    outcomes = {r.line: _Outcome(r.outcome, r.member_id, r.notes or [], r.before) for r in result}
+    session.execute(text("DROP TABLE staging"))
+    if savepoint is not None:
+        savepoint.rollback()
+    session.expire_all()
+    return outcomes
+
+
+def _copy(session: Session, rows: list[Row]) -> None:
+    raw = cast("Connection[Any]", session.connection().connection.dbapi_connection)
+    names = ", ".join(STAGING_COLUMNS)
+    with raw.cursor() as cursor, cursor.copy(f"COPY staging ({names}) FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row([_staged(row, name) for name in STAGING_COLUMNS])
+
+
+def _staged(row: Row, name: str) -> Any:
+    if name == "line":
+        return row.line
+    if name == "fresh_id":
+        return row.fresh_id
+    value = row.values.get(name)
+    return json.dumps(value) if name in {"tags", "attributes"} and value is not None else value
+
+
+def _report(session: Session, batch: ImportBatch, rows: list[Row], outcomes: dict[int, _Outcome]) -> None:
+    counts: Counter[str] = Counter()
+    records = []
+    for row in rows:
+        done = outcomes.get(row.line)
+        outcome = done.outcome if done else "rejected"
+        counts[outcome] += 1
+        problems = row.problems + (done.problems if done else [])
+        counts.update(f"note_{problem['column'] or 'row'}" for problem in problems if outcome != "rejected")
+        records.append(
+            {
+                "id": new_id(),
+                "tenant_id": batch.tenant_id,
+                "batch_id": batch.id,
+                "line": row.line,
+                "outcome": outcome,
+                "member_id": done.member_id if done and not batch.dry_run else None,
+                "problems": problems,
+                "before": done.before if done and not batch.dry_run else None,
+                "created_by": batch.created_by,
+            }
+        )
+    session.execute(insert(ImportRow), records)
+    batch.counts = {"rows": len(rows), **{key: counts[key] for key in sorted(counts)}}

@@ -1,0 +1,154 @@
+"""Whom an audience definition means: one definition, one statement, and nothing widens it."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, and_, func, not_, or_, select, type_coerce
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Session
+
+from kernel import clock, db
+from kernel.errors import Invalid
+from models import Member
+
+MOST_SELECTED = 1_000
+_KEYS = {"kind", "tags", "exclude_tags", "member_ids", "inactive_days", "statuses"}
+_KINDS = {"all_members", "tags", "selected"}
+_STATUSES = {"active", "paused", "left", "prospect"}
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """A checked definition. `inactive_days`: last visit (or joining) at least so many days ago."""
+
+    kind: str
+    tags: tuple[str, ...] = ()
+    exclude_tags: tuple[str, ...] = ()
+    member_ids: tuple[UUID, ...] = ()
+    inactive_days: int | None = None
+    statuses: tuple[str, ...] = ("active", "paused")
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "tags": list(self.tags),
+            "exclude_tags": list(self.exclude_tags),
+            "member_ids": [str(member_id) for member_id in self.member_ids],
+            "inactive_days": self.inactive_days,
+            "statuses": list(self.statuses),
+        }
+
+
+def read(definition: dict[str, Any]) -> Audience:
+    """Return the checked definition; an unknown key, kind or empty choice is refused, never ignored.
+
+    Raises Invalid naming the field.
+    """
+    unknown = sorted(set(definition) - _KEYS)
+    if unknown:
+        raise Invalid(f"audience.{unknown[0]}", f"unknown; use {', '.join(sorted(_KEYS))}")
+    kind = definition.get("kind")
+    if kind not in _KINDS:
+        raise Invalid("audience.kind", f"use one of {', '.join(sorted(_KINDS))}")
+    audience = Audience(
+        kind=kind,
+        tags=_words(definition, "tags"),
+        exclude_tags=_words(definition, "exclude_tags"),
+        member_ids=_ids(definition.get("member_ids") or []),
+        inactive_days=_days(definition.get("inactive_days")),
+        statuses=_words(definition, "statuses") or ("active", "paused"),
+    )
+    if kind == "tags" and not audience.tags:
+        raise Invalid("audience.tags", "name at least one tag; an empty list would mean nobody")
+    if kind == "selected" and not audience.member_ids:
+        raise Invalid("audience.member_ids", "choose at least one member")
+    strange = sorted(set(audience.statuses) - _STATUSES)
+    if strange:
+        raise Invalid("audience.statuses", f"'{strange[0]}' is no member status; use {', '.join(sorted(_STATUSES))}")
+    return audience
+
+
+def _words(definition: dict[str, Any], key: str) -> tuple[str, ...]:
+    words = definition.get(key) or []
+    if not isinstance(words, list) or not all(isinstance(word, str) and word.strip() for word in words):
+        raise Invalid(f"audience.{key}", "give a list of non-empty texts")
+    if len(words) > MOST_SELECTED:
+        raise Invalid(f"audience.{key}", f"at most {MOST_SELECTED} entries")
+    return tuple(words)
+
+
+def _ids(values: Any) -> tuple[UUID, ...]:
+    if not isinstance(values, list) or len(values) > MOST_SELECTED:
+        raise Invalid("audience.member_ids", f"give a list of at most {MOST_SELECTED} member ids")
+    try:
+        return tuple(UUID(str(value)) for value in values)
+    except ValueError:
+        raise Invalid("audience.member_ids", "one of them is no id") from None
+
+
+def _days(value: Any) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 3650:  # noqa: PLR2004
+        raise Invalid("audience.inactive_days", "give whole days from 1 to 3650")
+    return value
+
+
+def members_of(definition: dict[str, Any], *, tenant_id: UUID, now: datetime | None = None) -> Select[UUID]:
+    """Return the statement that selects the ids of the members whom the definition means."""
+    audience = read(definition)
+    conditions: list[ColumnElement[bool]] = [
+        Member.tenant_id == tenant_id,
+        Member.status.in_(audience.statuses),
+    ]
+    if audience.kind == "selected":
+        conditions.append(Member.id.in_(audience.member_ids))
+    if audience.tags:
+        conditions.append(or_(*(_tagged(tag) for tag in audience.tags)))
+    if audience.exclude_tags:
+        conditions.append(not_(or_(*(_tagged(tag) for tag in audience.exclude_tags))))
+    if audience.inactive_days is not None:
+        limit = (now or clock.now()) - timedelta(days=audience.inactive_days)
+        quiet_since = or_(
+            Member.last_visit_at < limit,
+            and_(Member.last_visit_at.is_(None), Member.joined_on < func.date(limit)),
+        )
+        conditions.append(quiet_since)
+    return select(Member.id).where(*conditions)
+
+
+def _tagged(tag: str) -> ColumnElement[bool]:
+    tagged: ColumnElement[bool] = type_coerce(Member.tags, JSONB).has_key(tag)
+    return tagged
+
+
+def count(session: Session, definition: dict[str, Any]) -> int:
+    """Return how many members the definition means now."""
+    chosen = members_of(definition, tenant_id=db.tenant_of(session)).subquery()
+    return session.execute(select(func.count()).select_from(chosen)).scalar_one()
+
+
+def sentence(definition: dict[str, Any], language: str) -> str:
+    """Say whom the definition means, for people."""
+    audience = read(definition)
+    german = language == "de"
+    start = {
+        "all_members": ("Alle Mitglieder", "All members"),
+        "tags": (
+            "Mitglieder mit " + " oder ".join(audience.tags),
+            "Members tagged " + " or ".join(audience.tags),
+        ),
+        "selected": (
+            f"{len(audience.member_ids)} ausgewählte Mitglieder",
+            f"{len(audience.member_ids)} chosen members",
+        ),
+    }[audience.kind][0 if german else 1]
+    parts = [start]
+    if audience.inactive_days is not None:
+        days = audience.inactive_days
+        parts.append(f"seit über {days} Tagen nicht da" if german else f"not seen for more than {days} days")
+    if audience.exclude_tags:
+        parts.append(("ohne " if german else "without ") + ", ".join(audience.exclude_tags))
+    return ", ".join(parts)

@@ -1,0 +1,105 @@
+"""What surrounds a campaign's content: the tenant's frame, the offers it names, and what it is checked against."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from domain.campaigns import previews
+from domain.content.checks import Material
+from domain.content.compile import LayoutFacts, OfferFacts
+from domain.content.member_values import MemberFacts
+from domain.knowledge import service as knowledge
+from domain.knowledge import sources
+from kernel import clock, db
+from models import Campaign, Member, Offer, Sender, Tenant
+
+BRAND = "#0b6480"
+
+
+def layout_facts(session: Session, campaign: Campaign) -> LayoutFacts:
+    """Return who sends, as the frame of a message shows it."""
+    tenant = session.get_one(Tenant, campaign.tenant_id)
+    sender = session.get(Sender, campaign.sender_id) if campaign.sender_id else None
+    return LayoutFacts(
+        tenant_name=tenant.name,
+        sender_name=sender.from_name if sender else tenant.name,
+        postal_address=tenant.postal_address or "",
+        imprint_url=tenant.imprint_url or "",
+        brand_colour=tenant.brand_colour or BRAND,
+    )
+
+
+def offer_facts(session: Session, ids: Sequence[Any]) -> list[OfferFacts]:
+    """Return the offers of a content in its order; those that are gone are left out."""
+    wanted = [UUID(str(offer_id)) for offer_id in ids]
+    rows = session.execute(
+        select(Offer).where(Offer.tenant_id == db.tenant_of(session), Offer.id.in_(wanted))
+    ).scalars()
+    found = {row.id: row for row in rows}
+    return [_offer(found[offer_id]) for offer_id in wanted if offer_id in found]
+
+
+def _offer(row: Offer) -> OfferFacts:
+    return OfferFacts(
+        id=row.id,
+        title=row.title,
+        price_minor=row.price_minor,
+        currency=row.currency,
+        old_price_minor=row.old_price_minor,
+        valid_from=row.valid_from,
+        valid_until=row.valid_until,
+        url=row.url,
+        terms=row.terms,
+    )
+
+
+def member_facts(row: Member) -> MemberFacts:
+    """Return what rendering may know of a member."""
+    return MemberFacts(
+        id=row.id,
+        first_name=row.first_name,
+        last_name=row.last_name,
+        salutation=row.salutation,
+        language=row.language,
+        time_zone=row.time_zone,
+        favourite_course=row.favourite_course,
+        last_visit_at=row.last_visit_at,
+        joined_on=row.joined_on,
+        attributes=row.attributes,
+    )
+
+
+def approved_hosts(tenant: Tenant) -> list[str]:
+    """Return the hosts that messages may name: the approved ones, the website's and the imprint's."""
+    own = [urlsplit(url).hostname for url in (tenant.website, tenant.imprint_url) if url]
+    return [*tenant.approved_hosts, *(host for host in own if host)]
+
+
+def people(session: Session, campaign: Campaign, languages: Sequence[str]) -> list[MemberFacts]:
+    """Return members of the audience that differ, for sample renders."""
+    ids = previews.choose_people(session, campaign, languages)
+    rows = session.execute(select(Member).where(Member.tenant_id == campaign.tenant_id, Member.id.in_(ids))).scalars()
+    return [member_facts(row) for row in rows]
+
+
+def material(
+    session: Session, campaign: Campaign, content: Mapping[str, Any], pinned: Sequence[Mapping[str, Any]]
+) -> Material:
+    """Return what a content is checked against: its offers, pinned sources, hosts and sample members."""
+    tenant = session.get_one(Tenant, campaign.tenant_id)
+    found = sources.current(session, [dict(source) for source in pinned])
+    return Material(
+        offers=offer_facts(session, content.get("offers", [])),
+        sources={key: f"{source.title}\n{source.text}" for key, source in found.items()},
+        layout=layout_facts(session, campaign),
+        day=knowledge.local_day(session),
+        now=clock.now(),
+        time_zone=tenant.time_zone,
+        brief=campaign.goal or "",
+        approved_hosts=approved_hosts(tenant),
+        members=people(session, campaign, list(content.get("languages", {}))),
+    )

@@ -1,0 +1,148 @@
+"""Preview links: a random token, stored hashed, bound to one content hash, expiring, revocable."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from domain.audience import selection
+from domain.audit import service as audit
+from domain.campaigns import revisions
+from domain.campaigns import service as campaigns
+from kernel import clock, db
+from kernel.errors import Gone, Invalid, NotFound
+from kernel.settings import get_settings
+from kernel.tokens import hash_token, new_token
+from models import Campaign, CredentialIndex, Member, PreviewLink
+
+LONGEST_HOURS = 14 * 24
+MOST_PEOPLE = 6
+KIND = "preview"
+
+
+@dataclass(frozen=True, slots=True)
+class NewLink:
+    """A link just made; `token` is shown this once."""
+
+    link: PreviewLink
+    token: str
+
+    @property
+    def url(self) -> str:
+        return f"{get_settings().base_url}/p/{self.token}"
+
+
+def create(
+    session: Session, campaign_id: UUID, *, actor: str, purpose: str = "approve", hours: int | None = None
+) -> NewLink:
+    """Make a link to the current revision. Raises NotFound where nothing is written, Invalid for a bad life."""
+    hours = get_settings().preview_hours if hours is None else hours
+    if not 1 <= hours <= LONGEST_HOURS:
+        raise Invalid("hours", f"give 1 to {LONGEST_HOURS} hours")
+    campaign = campaigns.get(session, campaign_id)
+    revision = revisions.current(session, campaign)
+    token = new_token()
+    link = PreviewLink(
+        tenant_id=campaign.tenant_id,
+        campaign_id=campaign.id,
+        revision_id=revision.id,
+        content_hash=revision.content_hash,
+        token_hash=hash_token(token),
+        purpose=purpose,
+        member_ids=[str(member_id) for member_id in choose_people(session, campaign, list(_languages(revision)))],
+        expires_at=_database_now(session) + timedelta(hours=hours),
+        created_by=actor,
+    )
+    session.add(link)
+    session.flush()
+    session.add(CredentialIndex(hash=link.token_hash, tenant_id=link.tenant_id, kind=KIND, ref_id=link.id))
+    audit.append(session, actor=actor, action="preview.create", subject=str(campaign.id), link=str(link.id))
+    session.flush()
+    return NewLink(link, token)
+
+
+def _languages(revision: object) -> Sequence[str]:
+    content: dict[str, dict[str, object]] = getattr(revision, "content_json", {})
+    return list(content.get("languages", {}))
+
+
+def _database_now(session: Session) -> datetime:
+    instant: datetime = session.execute(select(func.clock_timestamp())).scalar_one()
+    return instant
+
+
+def choose_people(session: Session, campaign: Campaign, languages: Sequence[str]) -> list[UUID]:
+    """Return up to six members of the audience that differ: typical, longest name, missing name, each language."""
+    chosen = selection.members_of(campaign.audience, tenant_id=campaign.tenant_id).subquery()
+    base = select(Member.id).where(Member.tenant_id == campaign.tenant_id, Member.id.in_(select(chosen.c.id)))
+    named = (func.coalesce(Member.first_name, "") != "") & (func.coalesce(Member.last_name, "") != "")
+    wanted = [
+        base.where(named).order_by(Member.id),
+        base.where(func.coalesce(Member.first_name, "") == "").order_by(Member.id),
+        base.where(named).order_by(func.length(Member.first_name + Member.last_name).desc(), Member.id),
+        base.where(Member.favourite_course.is_(None)).order_by(Member.id),
+    ]
+    wanted[1:1] = [base.where(named, Member.language == language).order_by(Member.id) for language in languages]
+    people: list[UUID] = []
+    for statement in wanted:
+        if people:
+            statement = statement.where(Member.id.not_in(people))  # noqa: PLW2901 - nobody twice
+        found = session.execute(statement.limit(1)).scalar_one_or_none()
+        if found is not None:
+            people.append(found)
+    return people[:MOST_PEOPLE]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Where a token leads, read before a tenant is known."""
+
+    tenant_id: UUID
+    link_id: UUID
+
+
+def find(token: str) -> Found:
+    """Return whose link this token is; raises NotFound, the same for every token that was never made."""
+    with db.all_tenants_session("preview token") as session:
+        row = session.get(CredentialIndex, hash_token(token))
+        if row is None or row.kind != KIND:
+            raise NotFound("preview")
+        return Found(row.tenant_id, row.ref_id)
+
+
+def open_link(session: Session, link_id: UUID) -> PreviewLink:
+    """Return a link that may be looked at.
+
+    Raises Gone with `reason` expired, superseded, withdrawn, rejected or revoked; expiry is in database time.
+    """
+    link = session.execute(
+        select(PreviewLink).where(PreviewLink.tenant_id == db.tenant_of(session), PreviewLink.id == link_id)
+    ).scalar_one_or_none()
+    if link is None:
+        raise NotFound("preview")
+    if link.revoked_at is not None:
+        reason = link.revoked_because or "revoked"
+        raise Gone("This link is no longer valid. Ask for a new one.", code=f"link_{reason}", reason=reason)
+    if link.expires_at <= _database_now(session):
+        raise Gone("This link has expired. Ask for a new one.", code="link_expired", reason="expired")
+    return link
+
+
+def revoke(session: Session, campaign_id: UUID, link_id: UUID, *, actor: str) -> None:
+    """End one link at once; raises NotFound."""
+    link = session.execute(
+        select(PreviewLink).where(
+            PreviewLink.tenant_id == db.tenant_of(session),
+            PreviewLink.campaign_id == campaign_id,
+            PreviewLink.id == link_id,
+        )
+    ).scalar_one_or_none()
+    if link is None:
+        raise NotFound("preview link")
+    if link.revoked_at is None:
+        link.revoked_at, link.revoked_because = clock.now(), "revoked"
+        audit.append(session, actor=actor, action="preview.revoke", subject=str(campaign_id), link=str(link.id))
+    session.flush()

@@ -1,0 +1,108 @@
+"""Reads about campaigns, for lists and pages."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from kernel import db
+from models import AgentQuestion, AgentRun, AgentStep, Campaign, DraftRevision, PreviewLink, Review
+
+# The nodes of a run in order; a run's progress is the share of them that is done.
+STAGES = ("load", "audience", "retrieve", "scope", "brief", "base", "adapt", "check", "store")
+_OVER = {"done", "needs_input", "failed", "cancelled"}
+
+
+def matching(
+    session: Session,
+    *,
+    statuses: Sequence[str] | None = None,
+    kind: str | None = None,
+    channel: str | None = None,
+    text: str | None = None,
+) -> Select[Campaign]:
+    """Return the statement of the tenant's campaigns that fit every given filter."""
+    statement = select(Campaign).where(Campaign.tenant_id == db.tenant_of(session))
+    if statuses:
+        statement = statement.where(Campaign.status.in_(statuses))
+    if kind:
+        statement = statement.where(Campaign.kind == kind)
+    if channel:
+        statement = statement.where(Campaign.channel == channel)
+    if text:
+        statement = statement.where(Campaign.name.icontains(text, autoescape=True))
+    return statement
+
+
+@dataclass(frozen=True, slots=True)
+class SeenRun:
+    """A run with the stage it is at."""
+
+    run: AgentRun
+    stage: str | None
+    percent: int
+
+
+def _seen(session: Session, run: AgentRun) -> SeenRun:
+    stage = session.execute(
+        select(AgentStep.node)
+        .where(AgentStep.tenant_id == run.tenant_id, AgentStep.run_id == run.id)
+        .order_by(AgentStep.id.desc())
+        .limit(1)
+    ).scalar_one_or_none()
+    if run.status in _OVER:
+        return SeenRun(run, stage, 100)
+    done = STAGES.index(stage) + 1 if stage in STAGES else 0
+    return SeenRun(run, stage, done * 100 // (len(STAGES) + 1))
+
+
+def last_run(session: Session, campaign_id: UUID) -> SeenRun | None:
+    """Return the newest run of the agent for a campaign."""
+    run = session.execute(
+        select(AgentRun)
+        .where(AgentRun.tenant_id == db.tenant_of(session), AgentRun.campaign_id == campaign_id)
+        .order_by(AgentRun.id.desc())
+        .limit(1)
+    ).scalar_one_or_none()
+    return _seen(session, run) if run else None
+
+
+def run(session: Session, campaign_id: UUID, run_id: UUID) -> SeenRun | None:
+    """Return one run of the campaign."""
+    found = session.execute(
+        select(AgentRun).where(
+            AgentRun.tenant_id == db.tenant_of(session), AgentRun.campaign_id == campaign_id, AgentRun.id == run_id
+        )
+    ).scalar_one_or_none()
+    return _seen(session, found) if found else None
+
+
+def questions(session: Session, campaign_id: UUID) -> Sequence[AgentQuestion]:
+    """Return the agent's questions, oldest first."""
+    return (
+        session.execute(
+            select(AgentQuestion)
+            .where(AgentQuestion.tenant_id == db.tenant_of(session), AgentQuestion.campaign_id == campaign_id)
+            .order_by(AgentQuestion.id)
+        )
+        .scalars()
+        .all()
+    )
+
+
+def revisions(session: Session, campaign_id: UUID) -> Select[DraftRevision]:
+    return select(DraftRevision).where(
+        DraftRevision.tenant_id == db.tenant_of(session), DraftRevision.campaign_id == campaign_id
+    )
+
+
+def reviews(session: Session, campaign_id: UUID) -> Select[Review]:
+    return select(Review).where(Review.tenant_id == db.tenant_of(session), Review.campaign_id == campaign_id)
+
+
+def preview_links(session: Session, campaign_id: UUID) -> Select[PreviewLink]:
+    return select(PreviewLink).where(
+        PreviewLink.tenant_id == db.tenant_of(session), PreviewLink.campaign_id == campaign_id
+    )

@@ -1,0 +1,265 @@
+"""Deciding on a draft: generate, ask for changes, approve, reject. A decision is one compare-and-set on a hash."""
+
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from domain.audience import selection
+from domain.audit import service as audit
+from domain.campaigns import revisions, seal
+from domain.campaigns import service as campaigns
+from domain.campaigns.lifecycle import Status, Verb, follow
+from domain.plans import catalog
+from domain.plans import service as plans
+from kernel import clock, db, outbox
+from kernel.errors import Conflict, Invalid, NotFound
+from kernel.settings import get_settings
+from models import AgentQuestion, AgentRun, Campaign, DraftRevision, FindingOverride, Review, Sender, Tenant
+
+MOST_AGENT_REVISIONS = 10
+LONGEST_COMMENT = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Who decides on which revision, and what they saw."""
+
+    actor: str
+    revision_id: UUID
+    content_hash: str
+    name: str | None = None
+    comment: str | None = None
+    wishes: tuple[str, ...] = ()
+    scope: dict[str, Any] = field(default_factory=dict)
+    evidence: dict[str, Any] = field(default_factory=dict)
+
+
+def generate(session: Session, campaign_id: UUID, *, actor: str, variation: int = 0) -> AgentRun:
+    """Ask the agent for a draft. Raises PlanLimit without AI content, Invalid without a goal."""
+    level = plans.require(session, catalog.AI_CONTENT)
+    campaign = campaigns.lock(session, campaign_id)
+    if not (campaign.goal or "").strip():
+        raise Invalid("goal", "is empty; say in one sentence what the campaign is for")
+    campaigns.move(session, campaign, Verb.GENERATE, actor=actor)
+    return _queue(session, campaign, kind="generate", level=level, actor=actor, variation=variation)
+
+
+def _queue(session: Session, campaign: Campaign, *, kind: str, level: str, actor: str, **fields: Any) -> AgentRun:
+    if _agent_runs(session, campaign) >= MOST_AGENT_REVISIONS:
+        raise Conflict(
+            f"The agent wrote {MOST_AGENT_REVISIONS} revisions of this campaign. Edit the last one by hand.",
+            code="revision_limit",
+        )
+    run = AgentRun(
+        tenant_id=campaign.tenant_id,
+        kind=kind,
+        campaign_id=campaign.id,
+        parent_revision_id=campaign.current_revision_id,
+        tier=level,
+        token_limit=get_settings().llm_run_token_limit,
+        created_by=actor,
+        **fields,
+    )
+    session.add(run)
+    session.flush()
+    outbox.enqueue(session, "agents.run", id=run.id)
+    return run
+
+
+def _agent_runs(session: Session, campaign: Campaign) -> int:
+    rows = session.execute(
+        select(DraftRevision.id).where(
+            DraftRevision.tenant_id == campaign.tenant_id,
+            DraftRevision.campaign_id == campaign.id,
+            DraftRevision.run_id.is_not(None),
+        )
+    )
+    return len(rows.all())
+
+
+def request_changes(session: Session, campaign_id: UUID, decision: Decision) -> AgentRun:
+    """Send the draft back with feedback; the next revision is written from it.
+
+    Raises Invalid without a comment or wish, Conflict when the draft is no longer the current one.
+    """
+    if not (decision.comment or "").strip() and not decision.wishes:
+        raise Invalid("comment", "say what should change, or choose a wish")
+    if len(decision.comment or "") > LONGEST_COMMENT:
+        raise Invalid("comment", f"at most {LONGEST_COMMENT} characters")
+    level = plans.require(session, catalog.AI_CONTENT)
+    campaign = campaigns.lock(session, campaign_id)
+    follow(Status(campaign.status), Verb.REVISE)
+    revision = _as_seen(session, campaign, decision)
+    review = _record(session, campaign, revision, "revise", decision)
+    campaigns.move(session, campaign, Verb.REVISE, actor=decision.actor, revision=revision.n)
+    return _queue(session, campaign, kind="revise", level=level, actor=decision.actor, feedback_id=review.id)
+
+
+def _as_seen(session: Session, campaign: Campaign, decision: Decision) -> DraftRevision:
+    if campaign.current_revision_id != decision.revision_id:
+        raise Conflict(
+            "There is a newer draft. Open the new preview and decide on that one.",
+            code="superseded",
+            current_revision_id=str(campaign.current_revision_id) if campaign.current_revision_id else None,
+        )
+    revision = revisions.get(session, campaign.id, decision.revision_id)
+    if revision.content_hash != decision.content_hash:
+        raise Conflict("The content is not the one you saw. Open the preview again.", code="hash_mismatch")
+    return revision
+
+
+def _record(
+    session: Session, campaign: Campaign, revision: DraftRevision, verb: str, decision: Decision, **fields: Any
+) -> Review:
+    review = Review(
+        tenant_id=campaign.tenant_id,
+        campaign_id=campaign.id,
+        revision_id=revision.id,
+        verb=verb,
+        comment=decision.comment,
+        wishes=list(decision.wishes),
+        scope=decision.scope,
+        actor=decision.actor,
+        actor_name=decision.name,
+        content_hash=revision.content_hash,
+        created_by=decision.actor,
+        **{"evidence": decision.evidence, **fields},
+    )
+    session.add(review)
+    session.flush()
+    return review
+
+
+def approve(session: Session, campaign_id: UUID, decision: Decision) -> Campaign:
+    """Approve exactly what was seen, seal it, and reserve the plan's broadcast, in one transaction.
+
+    Raises Conflict (newer draft, other hash, open blocker, no sender, no imprint, nobody to write to) and PlanLimit.
+    """
+    campaign = campaigns.lock(session, campaign_id)
+    follow(Status(campaign.status), Verb.APPROVE)
+    revision = _as_seen(session, campaign, decision)
+    _ready_to_approve(session, campaign, revision)
+    campaign.approved_count = _audience_size(session, campaign)
+    plans.spend(session, catalog.BROADCASTS, campaign.id)
+    campaign.approved_revision_id = revision.id
+    campaign.approval_hash = seal.seal_of(session, campaign, revision.id)
+    campaign.approved_at, campaign.approved_by = clock.now(), decision.name or decision.actor
+    evidence = {**decision.evidence, "audience_count": campaign.approved_count, "schedule": campaign.schedule}
+    _record(session, campaign, revision, "approve", decision, approval_hash=campaign.approval_hash, evidence=evidence)
+    campaigns.move(
+        session,
+        campaign,
+        Verb.APPROVE,
+        actor=decision.actor,
+        name=decision.name,
+        revision=revision.n,
+        seal=campaign.approval_hash,
+        audience_count=campaign.approved_count,
+    )
+    if campaign.scheduled_for is not None and campaign.scheduled_for > clock.now():
+        campaigns.move(session, campaign, Verb.SCHEDULE, actor=decision.actor)
+        outbox.mark_due(session, "campaigns", campaign.scheduled_for)
+    session.flush()
+    return campaign
+
+
+def _ready_to_approve(session: Session, campaign: Campaign, revision: DraftRevision) -> None:
+    blockers = revisions.open_blockers(session, revision)
+    if blockers:
+        raise Conflict(
+            f"{len(blockers)} finding(s) block the approval, the first: {blockers[0].get('code')}. "
+            "Ask for a change, or waive it by name and reason.",
+            code="blocked",
+            findings=blockers,
+        )
+    tenant = session.get_one(Tenant, campaign.tenant_id)
+    if not tenant.postal_address or not tenant.imprint_url:
+        raise Conflict("The postal address or imprint is missing. Add both in the settings.", code="imprint_missing")
+    if campaign.sender_id is None or session.get(Sender, campaign.sender_id) is None:
+        raise Conflict("The campaign has no sender. Choose one.", code="sender_missing")
+
+
+def _audience_size(session: Session, campaign: Campaign) -> int:
+    size = selection.count(session, campaign.audience)
+    if size == 0:
+        raise Conflict("Nobody is in this audience now. Change the audience.", code="audience_empty")
+    return size
+
+
+def reject(session: Session, campaign_id: UUID, decision: Decision) -> Campaign:
+    """Put the draft aside, with a reason; the campaign is a draft again."""
+    if not (decision.comment or "").strip():
+        raise Invalid("comment", "say why it is rejected")
+    campaign = campaigns.lock(session, campaign_id)
+    follow(Status(campaign.status), Verb.REJECT)
+    revision = _as_seen(session, campaign, decision)
+    _record(session, campaign, revision, "reject", decision)
+    campaigns.move(session, campaign, Verb.REJECT, actor=decision.actor, revision=revision.n)
+    campaigns.revoke_links(session, campaign.id, because="rejected")
+    session.flush()
+    return campaign
+
+
+def comment(session: Session, campaign_id: UUID, decision: Decision) -> Review:
+    """Add a remark without deciding."""
+    text = (decision.comment or "").strip()
+    if not text or len(text) > LONGEST_COMMENT:
+        raise Invalid("comment", f"write 1 to {LONGEST_COMMENT} characters")
+    campaign = campaigns.get(session, campaign_id)
+    return _record(session, campaign, revisions.get(session, campaign.id, decision.revision_id), "comment", decision)
+
+
+def waive(session: Session, campaign_id: UUID, finding_key: str, *, actor: str, name: str, reason: str) -> None:
+    """Let one blocking finding pass, by name and reason.
+
+    Raises NotFound where the current revision has no such finding, Invalid without a reason.
+    """
+    if not reason.strip() or not name.strip():
+        raise Invalid("reason", "say who waives the finding and why")
+    campaign = campaigns.lock(session, campaign_id)
+    revision = revisions.current(session, campaign)
+    if finding_key not in {finding["key"] for finding in revision.findings_json}:
+        raise NotFound("finding")
+    if finding_key in revisions.waived(session, revision.id):
+        return
+    session.add(
+        FindingOverride(
+            tenant_id=campaign.tenant_id,
+            revision_id=revision.id,
+            finding_key=finding_key,
+            by=name,
+            reason=reason,
+            created_by=actor,
+        )
+    )
+    audit.append(
+        session, actor=actor, action="finding.waive", subject=str(campaign.id), finding=finding_key, reason=reason
+    )
+    session.flush()
+
+
+def answer(session: Session, campaign_id: UUID, question_id: UUID, *, text: str, actor: str) -> AgentRun | None:
+    """Answer a question of the agent; the last answer starts a new run. Raises Conflict if it was answered before."""
+    campaign = campaigns.lock(session, campaign_id)
+    rows = session.execute(
+        select(AgentQuestion).where(
+            AgentQuestion.tenant_id == db.tenant_of(session),
+            AgentQuestion.campaign_id == campaign.id,
+        )
+    )
+    questions = {question.id: question for question in rows.scalars()}
+    if question_id not in questions:
+        raise NotFound("question")
+    question = questions[question_id]
+    if question.answered_at is not None:
+        raise Conflict("This question is already answered.", code="already_answered")
+    question.answer, question.answered_by, question.answered_at = text, actor, clock.now()
+    session.flush()
+    if any(other.answered_at is None for other in questions.values()):
+        return None
+    level = plans.require(session, catalog.AI_CONTENT)
+    campaigns.move(session, campaign, Verb.ANSWER, actor=actor)
+    return _queue(session, campaign, kind="answer", level=level, actor=actor)

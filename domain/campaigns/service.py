@@ -1,0 +1,305 @@
+"""What people do with a campaign. Each verb locks the row, asks the lifecycle, and leaves an audit entry."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from domain.audience import selection
+from domain.audit import service as audit
+from domain.campaigns import seal
+from domain.campaigns.lifecycle import Status, Verb, follow
+from domain.plans import catalog
+from domain.plans import service as plans
+from kernel import clock, db, outbox
+from kernel.errors import Conflict, Invalid, NotFound
+from models import Campaign, PreviewLink, Review, Sender, Template, Tenant
+
+# Fields that an approval seals; changing one of them voids it.
+SEALED = frozenset({"audience", "sender_id", "cost_ceiling_minor", "schedule", "cta_url", "channel"})
+EDITABLE = SEALED | {"name", "description", "goal", "template_id", "budget_minor"}
+
+
+def get(session: Session, campaign_id: UUID) -> Campaign:
+    """Return the campaign; raises NotFound, also for another tenant's."""
+    campaign = session.execute(
+        select(Campaign).where(Campaign.tenant_id == db.tenant_of(session), Campaign.id == campaign_id)
+    ).scalar_one_or_none()
+    if campaign is None:
+        raise NotFound("campaign")
+    return campaign
+
+
+def lock(session: Session, campaign_id: UUID) -> Campaign:
+    """Return the campaign, locked until the transaction ends; raises NotFound."""
+    campaign = session.execute(
+        select(Campaign)
+        .where(Campaign.tenant_id == db.tenant_of(session), Campaign.id == campaign_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).scalar_one_or_none()
+    if campaign is None:
+        raise NotFound("campaign")
+    return campaign
+
+
+def move(session: Session, campaign: Campaign, verb: Verb, *, actor: str, **details: Any) -> Status:
+    """Take one step of the lifecycle and write it into the audit chain; raises IllegalStep."""
+    before = Status(campaign.status)
+    campaign.status = follow(before, verb)
+    audit.append(
+        session,
+        actor=actor,
+        action=f"campaign.{verb}",
+        subject=str(campaign.id),
+        before=before,
+        after=campaign.status,
+        **details,
+    )
+    return Status(campaign.status)
+
+
+def create(session: Session, *, actor: str, name: str, audience: dict[str, Any], **fields: Any) -> Campaign:
+    """Make a draft. Raises Invalid for an audience, sender or template that cannot be used."""
+    tenant_id = db.tenant_of(session)
+    checked = selection.read(audience).as_json()
+    campaign = Campaign(
+        tenant_id=tenant_id,
+        name=name,
+        audience=checked,
+        kind=fields.pop("kind", "broadcast"),
+        channel=fields.pop("channel", "email"),
+        status=Status.DRAFT,
+        created_by=actor,
+    )
+    _assign(session, campaign, fields)
+    if campaign.sender_id is None:
+        campaign.sender_id = _default_sender(session, campaign.channel)
+    session.add(campaign)
+    session.flush()
+    audit.append(session, actor=actor, action="campaign.create", subject=str(campaign.id), name=name)
+    return campaign
+
+
+def _default_sender(session: Session, channel: str) -> UUID | None:
+    return session.execute(
+        select(Sender.id).where(
+            Sender.tenant_id == db.tenant_of(session), Sender.channel == channel, Sender.is_default.is_(True)
+        )
+    ).scalar_one_or_none()
+
+
+def _assign(session: Session, campaign: Campaign, fields: dict[str, Any]) -> None:
+    unknown = sorted(set(fields) - EDITABLE)
+    if unknown:
+        raise Invalid(unknown[0], "cannot be written")
+    if fields.get("sender_id") is not None and session.get(Sender, fields["sender_id"]) is None:
+        raise Invalid("sender_id", "there is no such sender; list them at /api/v1/senders")
+    if fields.get("template_id") is not None and session.get(Template, fields["template_id"]) is None:
+        raise Invalid("template_id", "there is no such template; list them at /api/v1/templates")
+    if "audience" in fields:
+        fields["audience"] = selection.read(fields["audience"]).as_json()
+    if "schedule" in fields:
+        campaign.scheduled_for = _instant(fields["schedule"])
+    for key, value in fields.items():
+        setattr(campaign, key, value)
+
+
+def edit(session: Session, campaign_id: UUID, *, actor: str, version: int | None, changes: dict[str, Any]) -> Campaign:
+    """Change fields; a sealed field that changes voids the approval.
+
+    Raises Conflict when `version` is not the present one, or when recipients are already fixed.
+    """
+    campaign = lock(session, campaign_id)
+    if version is not None and version != campaign.version:
+        raise Conflict(
+            f"Somebody changed this campaign meanwhile (version {campaign.version}, yours {version}). "
+            "Load it again and repeat the change.",
+            code="stale_version",
+            current_version=campaign.version,
+        )
+    before = {key: getattr(campaign, key) for key in SEALED}
+    if campaign.materialised_at is not None:
+        raise Conflict("The recipients are fixed: pause or cancel it, and duplicate it to change what is sent.")
+    status = follow(Status(campaign.status), Verb.EDIT)
+    _assign(session, campaign, changes)
+    changed = sorted(key for key in SEALED if getattr(campaign, key) != before[key])
+    if campaign.approval_hash is not None and changed:
+        void(session, campaign, because=f"changed: {', '.join(changed)}", actor=actor)
+        campaign.status = status
+    elif campaign.approval_hash is None:
+        campaign.status = status
+    audit.append(session, actor=actor, action="campaign.edit", subject=str(campaign.id), fields=sorted(changes))
+    session.flush()
+    return campaign
+
+
+def void(session: Session, campaign: Campaign, *, because: str, actor: str) -> None:
+    """Take the approval back, visibly: the review keeps the reason, the reservation is released."""
+    campaign.approval_hash = campaign.approved_revision_id = campaign.approved_count = None
+    campaign.approved_at = campaign.approved_by = None
+    plans.release(session, catalog.BROADCASTS, campaign.id)
+    session.execute(
+        update(Review)
+        .where(
+            Review.tenant_id == campaign.tenant_id,
+            Review.campaign_id == campaign.id,
+            Review.verb == "approve",
+            Review.voided_at.is_(None),
+        )
+        .values(voided_at=clock.now(), voided_because=because)
+    )
+    audit.append(session, actor=actor, action="campaign.approval_void", subject=str(campaign.id), because=because)
+
+
+def _instant(schedule: dict[str, Any] | None) -> datetime | None:
+    """Return the instant of `{"at": wall time, "time_zone": IANA name}`; a gap moves on, an overlap is the first."""
+    if schedule is None:
+        return None
+    try:
+        zone = ZoneInfo(schedule["time_zone"])
+        wall = datetime.fromisoformat(schedule["at"])
+    except (KeyError, TypeError, ValueError, ZoneInfoNotFoundError):
+        raise Invalid("schedule", 'give {"at": "2026-12-01T09:00", "time_zone": "Europe/Berlin"}') from None
+    if wall.tzinfo is not None:
+        raise Invalid("schedule.at", "is wall time: leave the offset out, the time zone says it")
+    return wall.replace(tzinfo=zone, fold=0).astimezone(ZoneInfo("UTC"))
+
+
+def schedule(session: Session, campaign_id: UUID, *, actor: str, at: str, time_zone: str) -> Campaign:
+    """Set the wall time of sending; an approved campaign with another time must be approved again.
+
+    Raises Invalid for a time in the past, IllegalStep when the campaign is not at that point.
+    """
+    wish = {"at": at, "time_zone": time_zone}
+    instant = _instant(wish)
+    if instant is None or instant <= clock.now():
+        raise Invalid("schedule.at", "lies in the past; choose a later time or start the campaign now")
+    campaign = lock(session, campaign_id)
+    if campaign.status in {Status.APPROVED, Status.SCHEDULED} and campaign.schedule == wish:
+        if campaign.status == Status.APPROVED:
+            move(session, campaign, Verb.SCHEDULE, actor=actor, at=instant)
+        return campaign
+    return edit(session, campaign_id, actor=actor, version=None, changes={"schedule": wish})
+
+
+def unschedule(session: Session, campaign_id: UUID, *, actor: str) -> Campaign:
+    """Take a scheduled campaign out of the calendar; it stays approved and can be started by hand."""
+    campaign = lock(session, campaign_id)
+    move(session, campaign, Verb.UNSCHEDULE, actor=actor)
+    return campaign
+
+
+def start(session: Session, campaign_id: UUID, *, actor: str) -> Campaign:
+    """Begin to send an approved campaign. Of parallel callers one succeeds, the others get IllegalStep.
+
+    Raises Conflict when the approval no longer covers what would be sent.
+    """
+    campaign = lock(session, campaign_id)
+    follow(Status(campaign.status), Verb.START)
+    if campaign.approval_hash != seal.seal_of(session, campaign):
+        raise Conflict(
+            "What would be sent is not what was approved. Open the preview and approve again.", code="approval_void"
+        )
+    move(session, campaign, Verb.START, actor=actor)
+    campaign.started_at = clock.now()
+    plans.consume(session, catalog.BROADCASTS, campaign.id)
+    outbox.enqueue(session, "campaigns.start", id=campaign.id)
+    session.flush()
+    return campaign
+
+
+def pause(session: Session, campaign_id: UUID, *, actor: str) -> Campaign:
+    """Stop claiming; what is already on the wire ends, the rest waits."""
+    campaign = lock(session, campaign_id)
+    move(session, campaign, Verb.PAUSE, actor=actor)
+    return campaign
+
+
+def resume(session: Session, campaign_id: UUID, *, actor: str) -> Campaign:
+    """Go on where it stopped; a held campaign goes back to where it was if its approval still covers it."""
+    campaign = lock(session, campaign_id)
+    held = campaign.status == Status.HELD
+    if campaign.approval_hash is None or campaign.approval_hash != seal.seal_of(session, campaign):
+        raise Conflict("The approval no longer covers this campaign. Edit it and approve again.", code="approval_void")
+    move(session, campaign, Verb.RESUME, actor=actor)
+    if held and campaign.status_before_hold:
+        campaign.status = campaign.status_before_hold
+    campaign.hold_reason = campaign.status_before_hold = None
+    if campaign.status == Status.SENDING:
+        outbox.enqueue(session, "campaigns.start", id=campaign.id)
+    session.flush()
+    return campaign
+
+
+def hold(session: Session, campaign_id: UUID, *, reason: str, actor: str = "system") -> Campaign:
+    """Stop because something is not as approved; says why. A campaign that is already held stays so."""
+    campaign = lock(session, campaign_id)
+    if campaign.status == Status.HELD:
+        return campaign
+    before = campaign.status
+    move(session, campaign, Verb.HOLD, actor=actor, reason=reason)
+    campaign.hold_reason, campaign.status_before_hold = reason, before
+    session.flush()
+    return campaign
+
+
+def cancel(session: Session, campaign_id: UUID, *, actor: str) -> Campaign:
+    """End it for good; what was not handed over never will be, the reservation goes back if nothing was."""
+    campaign = lock(session, campaign_id)
+    move(session, campaign, Verb.CANCEL, actor=actor)
+    plans.release(session, catalog.BROADCASTS, campaign.id)
+    revoke_links(session, campaign.id, because="withdrawn")
+    outbox.enqueue(session, "campaigns.cancel_open", id=campaign.id)
+    session.flush()
+    return campaign
+
+
+def complete(session: Session, campaign_id: UUID) -> Campaign:
+    """Say that nothing is open any more; only the delivery ledger may call this, after it looked."""
+    campaign = lock(session, campaign_id)
+    if campaign.status == Status.SENDING:
+        move(session, campaign, Verb.COMPLETE, actor="system")
+        campaign.completed_at = clock.now()
+        session.flush()
+    return campaign
+
+
+def duplicate(session: Session, campaign_id: UUID, *, actor: str) -> Campaign:
+    """Return a new draft with the same goal, audience and sender; content and approval are not copied."""
+    origin = get(session, campaign_id)
+    fields = {key: getattr(origin, key) for key in EDITABLE - {"name", "audience", "schedule", "channel"}}
+    copy = _copy_name(session, origin.name)
+    return create(session, actor=actor, name=copy, audience=origin.audience, kind=origin.kind, **fields)
+
+
+def _copy_name(session: Session, name: str) -> str:
+    language = session.get_one(Tenant, db.tenant_of(session)).language
+    return f"{name} ({'Kopie' if language == 'de' else 'copy'})"
+
+
+def delete(session: Session, campaign_id: UUID, *, actor: str) -> None:
+    """Remove a campaign that nothing was sent for; raises IllegalStep once it was approved."""
+    campaign = lock(session, campaign_id)
+    if campaign.materialised_at is not None:
+        raise Conflict("Messages were sent for it: it is kept for your records.", code="has_recipients")
+    follow(Status(campaign.status), Verb.DELETE)
+    audit.append(session, actor=actor, action="campaign.delete", subject=str(campaign.id), name=campaign.name)
+    session.delete(campaign)
+    session.flush()
+
+
+def revoke_links(session: Session, campaign_id: UUID, *, because: str) -> None:
+    """Make every open preview link of the campaign answer that it is over, and why."""
+    session.execute(
+        update(PreviewLink)
+        .where(
+            PreviewLink.tenant_id == db.tenant_of(session),
+            PreviewLink.campaign_id == campaign_id,
+            PreviewLink.revoked_at.is_(None),
+        )
+        .values(revoked_at=clock.now(), revoked_because=because)
+    )

@@ -1,0 +1,162 @@
+"""Consent and suppression: what a member agreed to, and which addresses must not be written to."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from domain.audit import service as audit
+from kernel import clock, db
+from kernel.errors import Conflict, Invalid, NotFound
+from kernel.ids import new_id
+from models import Consent, ConsentEvent, Member, Suppression
+
+CHANNELS = ("email", "sms", "whatsapp", "telegram")
+PURPOSES = ("marketing", "tracking", "transactional", "profiling")
+STATES = ("pending", "granted", "withdrawn", "expired")
+BASES = ("consent", "existing_customer")
+
+# A person's own objection; nobody but the person can take it back.
+OBJECTIONS = frozenset({"unsubscribed", "complained", "objection", "opt_out"})
+REASONS = OBJECTIONS | {"hard_bounce", "soft_bounces", "manual", "imported"}
+
+
+def record(
+    session: Session,
+    member_id: UUID,
+    *,
+    channel: str,
+    purpose: str,
+    state: str,
+    source: str,
+    actor: str,
+    evidence: dict[str, Any],
+    legal_basis: str = "consent",
+) -> Consent:
+    """Set the state of one consent and append its history.
+
+    Raises Invalid for an unknown word or a grant without evidence, NotFound for the member.
+    """
+    for field, value, known in (
+        ("channel", channel, CHANNELS),
+        ("purpose", purpose, PURPOSES),
+        ("state", state, STATES),
+        ("legal_basis", legal_basis, BASES),
+    ):
+        if value not in known:
+            raise Invalid(field, f"use one of {', '.join(known)}")
+    if state == "granted" and not evidence:
+        raise Invalid("evidence", "a grant needs its evidence: wording, form or source, and when it was given")
+    tenant_id = db.tenant_of(session)
+    known_member = session.execute(
+        select(Member.id).where(Member.tenant_id == tenant_id, Member.id == member_id)
+    ).scalar_one_or_none()
+    if known_member is None:
+        raise NotFound("member")
+    key = {"tenant_id": tenant_id, "member_id": member_id, "channel": channel, "purpose": purpose}
+    now = clock.now()
+    values = {"state": state, "legal_basis": legal_basis, "source": source, "since": now}
+    session.execute(
+        insert(Consent)
+        .values(id=new_id(), created_by=actor, **key, **values)
+        .on_conflict_do_update(index_elements=list(key), set_={**values, "updated_at": now})
+    )
+    session.add(
+        ConsentEvent(state=state, source=source, actor=actor, evidence=evidence, at=now, created_by=actor, **key)
+    )
+    audit.append(
+        session,
+        actor=actor,
+        action="consent.change",
+        subject=str(member_id),
+        channel=channel,
+        purpose=purpose,
+        state=state,
+    )
+    session.flush()
+    return session.execute(select(Consent).filter_by(**key).execution_options(populate_existing=True)).scalar_one()
+
+
+def of_member(session: Session, member_id: UUID) -> list[Consent]:
+    """Return the member's consents."""
+    rows = session.execute(
+        select(Consent)
+        .where(Consent.tenant_id == db.tenant_of(session), Consent.member_id == member_id)
+        .order_by(Consent.channel, Consent.purpose)
+    )
+    return list(rows.scalars())
+
+
+def history(session: Session, member_id: UUID) -> Select[ConsentEvent]:
+    """Return the statement of a member's consent history."""
+    return select(ConsentEvent).where(
+        ConsentEvent.tenant_id == db.tenant_of(session), ConsentEvent.member_id == member_id
+    )
+
+
+def suppress(
+    session: Session,
+    *,
+    channel: str,
+    address_norm: str,
+    reason: str,
+    source: str,
+    actor: str,
+    purpose: str = "marketing",
+    evidence: dict[str, Any] | None = None,
+) -> bool:
+    """Stop writing to an address. Returns whether this is new; an existing suppression stays as it is."""
+    if channel not in CHANNELS:
+        raise Invalid("channel", f"use one of {', '.join(CHANNELS)}")
+    if reason not in REASONS:
+        raise Invalid("reason", f"use one of {', '.join(sorted(REASONS))}")
+    made = session.execute(
+        insert(Suppression)
+        .values(
+            id=new_id(),
+            tenant_id=db.tenant_of(session),
+            channel=channel,
+            address_norm=address_norm,
+            purpose=purpose,
+            reason=reason,
+            source=source,
+            evidence=evidence or {},
+            created_by=actor,
+        )
+        .on_conflict_do_nothing()
+        .returning(Suppression.id)
+    ).scalar_one_or_none()
+    if made is not None:
+        audit.append(session, actor=actor, action="suppression.add", subject=str(made), channel=channel, reason=reason)
+    return made is not None
+
+
+def matching(session: Session, *, channel: str | None = None, reason: str | None = None) -> Select[Suppression]:
+    """Return the statement of the suppressions that are in force."""
+    statement = select(Suppression).where(
+        Suppression.tenant_id == db.tenant_of(session), Suppression.lifted_at.is_(None)
+    )
+    if channel:
+        statement = statement.where(Suppression.channel == channel)
+    if reason:
+        statement = statement.where(Suppression.reason == reason)
+    return statement
+
+
+def lift(session: Session, suppression_id: UUID, *, actor: str, reason: str) -> None:
+    """Take a suppression back, with a reason. Raises Conflict for a person's own objection."""
+    row = session.execute(
+        select(Suppression).where(Suppression.tenant_id == db.tenant_of(session), Suppression.id == suppression_id)
+    ).scalar_one_or_none()
+    if row is None:
+        raise NotFound("suppression")
+    if row.reason in OBJECTIONS:
+        raise Conflict(
+            "This is the person's own objection. Only a new consent by the person lifts it.", code="objection_stays"
+        )
+    if row.lifted_at is None:
+        row.lifted_at, row.lifted_by = clock.now(), actor
+        audit.append(session, actor=actor, action="suppression.lift", subject=str(row.id), reason=reason)
+    session.flush()

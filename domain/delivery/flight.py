@@ -1,0 +1,59 @@
+"""The flight check: targeted, minus each reason, is what will be sent. The same rows are then written."""
+
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from domain.campaigns import revisions
+from domain.delivery import gate
+from domain.delivery.materialise import languages_of
+from kernel import db
+from models import Campaign, Sender, Tenant
+
+
+@dataclass(frozen=True, slots=True)
+class FlightCheck:
+    """Numbers of people; `problems` are codes of what stands in the way of a start."""
+
+    targeted: int
+    will_send: int
+    skipped: dict[str, int]
+    ready: bool
+    problems: list[str]
+
+
+def check(session: Session, campaign: Campaign) -> FlightCheck:
+    """Count who would get the campaign now, and say what is missing."""
+    languages, fallback = languages_of(session, campaign, campaign.approved_revision_id or campaign.current_revision_id)
+    judged = gate.eligibility(
+        campaign.audience,
+        tenant_id=campaign.tenant_id,
+        channel=campaign.channel,
+        languages=languages,
+        fallback=fallback,
+        now=None,
+    )
+    rows = session.execute(gate.per_reason(judged)).all()
+    counts: dict[str | None, int] = {row[0]: row[1] for row in rows}
+    problems = _problems(session, campaign)
+    will_send = counts.pop(None, 0)
+    skipped = {str(reason): n for reason, n in sorted(counts.items(), key=lambda item: -item[1])}
+    if will_send == 0:
+        problems.append("nobody_reachable")
+    return FlightCheck(will_send + sum(skipped.values()), will_send, skipped, not problems, problems)
+
+
+def _problems(session: Session, campaign: Campaign) -> list[str]:
+    tenant = session.get_one(Tenant, db.tenant_of(session))
+    problems = []
+    if not tenant.postal_address or not tenant.imprint_url:
+        problems.append("imprint_missing")
+    if campaign.sender_id is None or session.get(Sender, campaign.sender_id) is None:
+        problems.append("sender_missing")
+    if campaign.current_revision_id is None:
+        problems.append("no_content")
+    elif revisions.open_blockers(session, revisions.current(session, campaign)):
+        problems.append("open_blockers")
+    if campaign.approval_hash is None:
+        problems.append("not_approved")
+    return problems

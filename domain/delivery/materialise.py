@@ -1,0 +1,141 @@
+"""Fixing the recipients of a campaign: one statement, one row for every targeted member, repeatable."""
+
+from uuid import UUID
+
+from sqlalchemy import Text, case, cast, delete, func, literal, null, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from domain.campaigns import revisions, seal
+from domain.campaigns import service as campaigns
+from domain.campaigns.lifecycle import Status
+from domain.delivery import gate
+from domain.delivery.rules import Reason
+from kernel import clock, db, outbox
+from models import Campaign, CampaignCount, Message, Tenant, TrackedLink
+
+DRIFT = 0.05  # an audience that grew or shrank by more since the approval is asked about again
+
+
+def languages_of(session: Session, campaign: Campaign, revision_id: UUID | None) -> tuple[list[str], str]:
+    """Return the languages of the content and the one for members who prefer another."""
+    own = session.get_one(Tenant, db.tenant_of(session)).language
+    if revision_id is None:
+        return [own], own
+    known = list(revisions.get(session, campaign.id, revision_id).content_json.get("languages", {}))
+    return known, own if own in known else known[0]
+
+
+def materialise(session: Session, campaign_id: UUID) -> bool:
+    """Write the recipients of a campaign that was started. Returns whether sending may go on.
+
+    A campaign whose seal no longer fits, or whose audience drifted, is held. A second call adds nobody.
+    """
+    campaign = campaigns.lock(session, campaign_id)
+    if campaign.status != Status.SENDING:
+        return False
+    if campaign.materialised_at is not None:
+        outbox.mark_due(session, "campaigns")
+        return True
+    if campaign.approval_hash is None or seal.seal_of(session, campaign) != campaign.approval_hash:
+        campaigns.hold(session, campaign.id, reason="approval_void")
+        return False
+    targeted = _insert(session, campaign)
+    approved = campaign.approved_count or 0
+    if abs(targeted - approved) > max(1, approved * DRIFT):
+        session.execute(
+            delete(Message).where(Message.tenant_id == campaign.tenant_id, Message.campaign_id == campaign.id)
+        )
+        campaigns.hold(session, campaign.id, reason="audience_drift")
+        return False
+    _links(session, campaign)
+    campaign.materialised_at = clock.now()
+    outbox.mark_due(session, "campaigns")
+    session.flush()
+    return True
+
+
+def _insert(session: Session, campaign: Campaign) -> int:
+    languages, fallback = languages_of(session, campaign, campaign.approved_revision_id)
+    judged = gate.eligibility(
+        campaign.audience,
+        tenant_id=campaign.tenant_id,
+        channel=campaign.channel,
+        languages=languages,
+        fallback=fallback,
+        now=None,
+    )
+    blocked = judged.c.reason.is_not(None)
+    identity = func.stable_id(
+        str(campaign.tenant_id), str(campaign.id), "0", cast(judged.c.member_id, Text), type_=Message.id.type
+    )
+    state = case((judged.c.reason == Reason.SUPPRESSED, "suppressed"), (blocked, "skipped"), else_="pending")
+    rows = select(
+        identity,
+        literal(campaign.tenant_id),
+        literal(campaign.id),
+        literal(0),
+        judged.c.member_id,
+        literal(campaign.channel),
+        judged.c.address,
+        case((blocked, null()), else_=judged.c.address_norm),
+        judged.c.language,
+        judged.c.tracked,
+        literal(5),
+        state,
+        judged.c.reason,
+        literal(campaign.approval_hash),
+        literal(0),
+    )
+    names = [
+        "id",
+        "tenant_id",
+        "campaign_id",
+        "step",
+        "member_id",
+        "channel",
+        "address",
+        "address_norm",
+        "language",
+        "tracked",
+        "priority",
+        "state",
+        "reason",
+        "approval_hash",
+        "attempt",
+    ]
+    session.execute(insert(Message).from_select(names, rows).on_conflict_do_nothing())
+    total = session.execute(
+        select(func.coalesce(func.sum(CampaignCount.n), 0)).where(
+            CampaignCount.tenant_id == campaign.tenant_id, CampaignCount.campaign_id == campaign.id
+        )
+    ).scalar_one()
+    return int(total)
+
+
+def _links(session: Session, campaign: Campaign) -> None:
+    revision = revisions.get(session, campaign.id, campaign.approved_revision_id or UUID(int=0))
+    url = revision.content_json.get("cta_url")
+    if not url:
+        return
+    for language in revision.content_json.get("languages", {}):
+        session.execute(
+            insert(TrackedLink)
+            .values(tenant_id=campaign.tenant_id, campaign_id=campaign.id, language=language, n=0, url=url)
+            .on_conflict_do_nothing()
+        )
+
+
+def cancel_open(session: Session, campaign_id: UUID) -> int:
+    """Take back what was not handed over; returns how many."""
+    done = session.execute(
+        update(Message)
+        .where(
+            Message.tenant_id == db.tenant_of(session),
+            Message.campaign_id == campaign_id,
+            Message.state.in_(("pending", "deferred", "claimed")),
+        )
+        .values(state="cancelled", reason=Reason.CANCELLED, owner=None, lease_until=None)
+        .returning(Message.id)
+    )
+    return len(done.all())

@@ -1,0 +1,121 @@
+"""One campaign, ready to be rendered for anybody: the approved content compiled per language, with its frame.
+
+The preview and the sending use this; only the links differ (`links`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from channels.email.addresses import envelope
+from channels.email.mime import Parts, Skeleton
+from domain.campaigns import frame
+from domain.content.compile import CompiledEmail, RenderedEmail, compile_email
+from domain.content.member_values import MemberFacts, usable_name, values_for
+from kernel import clock
+from kernel.settings import get_settings
+from kernel.tokens import get_signer
+from models import Campaign, DraftRevision, Sender, Tenant
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One language: the compiled content and the MIME skeleton around it."""
+
+    compiled: CompiledEmail
+    skeleton: Skeleton
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """A revision with everything that its messages need."""
+
+    tenant_id: UUID
+    campaign_id: UUID
+    form: str
+    time_zone: str
+    from_address: str
+    domain: str
+    variants: Mapping[str, Variant]
+
+    def values(self, member: MemberFacts, language: str, now: datetime) -> dict[str, str]:
+        return values_for(member, language=language, form=self.form, time_zone=self.time_zone, now=now)
+
+    def preview(self, member: MemberFacts, language: str) -> RenderedEmail:
+        """Return the message as this member would see it, with plain links and no tracking."""
+        compiled = self.variants[language].compiled
+        fixed = {"unsubscribe_url": f"{get_settings().base_url}/u/preview", "pixel": ""}
+        return compiled.render(self.values(member, language, clock.now()) | compiled.plain_links() | fixed)
+
+    def message(self, message_id: UUID, address: str, member: MemberFacts, language: str, *, tracked: bool) -> bytes:
+        """Return the finished mail for one recipient."""
+        variant = self.variants[language]
+        now = clock.now()
+        unsubscribe = link("u", self.tenant_id, message_id)
+        values = self.values(member, language, now) | {"unsubscribe_url": unsubscribe, "pixel": ""}
+        values |= variant.compiled.plain_links()
+        if tracked:
+            values |= {
+                f"link:{n}": link("c", self.tenant_id, message_id, n) for n in range(len(variant.compiled.links))
+            }
+            values["pixel"] = link("o", self.tenant_id, message_id)
+        filled = variant.compiled.fill(values)
+        return variant.skeleton.splice(
+            Parts(
+                to_address=envelope(address),
+                to_name=" ".join(filter(None, (usable_name(member.first_name), usable_name(member.last_name)))),
+                message_id=f"{message_id}@{self.domain}",
+                date=format_datetime(now.astimezone(UTC)),
+                subject=filled.subject,
+                html=filled.html,
+                text=filled.text,
+                list_unsubscribe=unsubscribe,
+            )
+        )
+
+
+_PATHS = {"u": "/u/{}", "c": "/t/c/{}", "o": "/t/o/{}.gif"}
+
+
+def link(kind: str, tenant_id: UUID, message_id: UUID, n: int = 0) -> str:
+    """Return a signed public address: unsubscribe (u), click (c) or open (o)."""
+    return get_settings().base_url + _PATHS[kind].format(get_signer().sign(kind, tenant_id, message_id, n))
+
+
+def prepare(session: Session, campaign: Campaign, revision: DraftRevision) -> Rendering:
+    """Compile every language of a revision."""
+    tenant = session.get_one(Tenant, campaign.tenant_id)
+    sender = session.get(Sender, campaign.sender_id) if campaign.sender_id else None
+    content = revision.content_json
+    form = str(content.get("form", "du"))
+    offers = frame.offer_facts(session, content.get("offers", []))
+    facts = frame.layout_facts(session, campaign)
+    address = envelope(sender.from_address) if sender else "preview@localhost"
+    domain = address.rpartition("@")[2]
+    variants = {}
+    for language, channels in content["languages"].items():
+        compiled = compile_email(
+            channels["email"],
+            language=language,
+            form=form,
+            offers=offers,
+            cta_url=str(content.get("cta_url") or ""),
+            facts=facts,
+        )
+        skeleton = Skeleton.compile(
+            subject=compiled.subject.pieces,
+            html=compiled.html.pieces,
+            text=compiled.text.pieces,
+            from_name=sender.from_name if sender else tenant.name,
+            from_address=address,
+            reply_to=envelope(sender.reply_to) if sender and sender.reply_to else None,
+            list_id=f"{tenant.slug}.{domain}",
+            feedback_id=f"{campaign.id}:{tenant.slug}:ariia",
+            extra={"X-Content-Origin": revision.origin},
+        )
+        variants[language] = Variant(compiled, skeleton)
+    return Rendering(campaign.tenant_id, campaign.id, form, tenant.time_zone, address, domain, variants)

@@ -1,0 +1,73 @@
+"""Delivery in words and numbers: states, reasons, and how long to wait. Pure."""
+
+import random
+from enum import StrEnum
+
+OPEN = ("pending", "deferred", "claimed", "sending")
+MOST_ATTEMPTS = 18
+LONGEST_WAIT = 3_600.0
+_FIRST_WAIT, _GROWTH = 60.0, 1.5
+
+
+class Reason(StrEnum):
+    """Why a message is not, or not yet, sent."""
+
+    RESTRICTED = "restricted"
+    ERASED = "erased"
+    NO_ADDRESS = "no_address"
+    SUPPRESSED = "suppressed"
+    NO_CONSENT = "no_consent"
+    SHARED_ADDRESS = "shared_address"
+    QUIET_HOURS = "quiet_hours"
+    RETRY = "retry"
+    RENDER_ERROR = "render_error"
+    TOO_MANY_ATTEMPTS = "too_many_attempts"
+    REFUSED = "refused"
+    NO_ANSWER = "no_answer"
+    CANCELLED = "cancelled"
+
+
+SENTENCES: dict[str, tuple[str, str]] = {
+    Reason.RESTRICTED: ("Die Verarbeitung ist eingeschränkt.", "Processing is restricted for this person."),
+    Reason.ERASED: ("Das Mitglied wurde gelöscht.", "The member was deleted."),
+    Reason.NO_ADDRESS: ("Es ist keine E-Mail-Adresse bekannt.", "No e-mail address is known."),
+    Reason.SUPPRESSED: ("Die Adresse ist gesperrt (Abmeldung, Beschwerde oder Rückläufer).",
+                        "The address is suppressed (unsubscribed, complained or bounced)."),
+    Reason.NO_CONSENT: ("Für Werbung per E-Mail liegt keine Einwilligung vor.",
+                        "There is no consent for marketing by e-mail."),
+    Reason.SHARED_ADDRESS: ("Ein anderes Mitglied mit derselben Adresse bekommt die Nachricht.",
+                            "Another member with the same address gets the message."),
+    Reason.QUIET_HOURS: ("Die Ruhezeit wird abgewartet.", "It waits for the end of the quiet hours."),
+    Reason.RETRY: ("Der Mailserver bat um einen späteren Versuch.", "The mail server asked for a later attempt."),
+    Reason.RENDER_ERROR: ("Die Nachricht ließ sich für dieses Mitglied nicht erstellen.",
+                          "The message could not be made for this member."),
+    Reason.TOO_MANY_ATTEMPTS: ("Nach vielen Versuchen aufgegeben.", "Given up after many attempts."),
+    Reason.REFUSED: ("Der Mailserver hat die Nachricht abgelehnt.", "The mail server refused the message."),
+    Reason.NO_ANSWER: ("Die Verbindung brach im letzten Schritt ab: vielleicht zugestellt, vielleicht nicht.",
+                       "The connection broke in the last step: perhaps delivered, perhaps not."),
+    Reason.CANCELLED: ("Die Kampagne wurde abgebrochen.", "The campaign was cancelled."),
+}  # fmt: skip
+
+_STATE_SENTENCES: dict[str, tuple[str, str]] = {
+    "pending": ("Die Nachricht wartet auf den Versand.", "The message waits to be sent."),
+    "claimed": ("Die Nachricht wird gerade vorbereitet.", "The message is being prepared."),
+    "sending": ("Die Nachricht wird gerade übergeben.", "The message is being handed over."),
+    "sent": ("Der Mailserver hat die Nachricht angenommen.", "The mail server accepted the message."),
+    "delivered": ("Die Nachricht wurde zugestellt.", "The message was delivered."),
+    "bounced": ("Die Adresse nimmt keine Nachrichten an.", "The address does not take messages."),
+    "cancelled": SENTENCES[Reason.CANCELLED],
+}  # fmt: skip
+
+
+def sentence(state: str, reason: str | None) -> dict[str, str]:
+    """Say in German and English why a message is where it is."""
+    de, en = SENTENCES.get(reason or "") or _STATE_SENTENCES.get(state) or (state, state)
+    return {"de": de, "en": en}
+
+
+def wait_before(attempt: int, retry_after: float | None = None) -> float:
+    """Return the seconds until the next attempt: exponential with full jitter, or what the provider asked for."""
+    if retry_after is not None:
+        return min(retry_after, LONGEST_WAIT)
+    ceiling = min(LONGEST_WAIT, _FIRST_WAIT * _GROWTH ** max(0, attempt - 1))
+    return ceiling / 2 + random.random() * ceiling / 2  # noqa: S311 - jitter, not a secret

@@ -1,0 +1,271 @@
+"""People, API keys and signed-in sessions: who is asking."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from channels.email.addresses import normalise_address
+from pwdlib import PasswordHash
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from domain.audit import service as audit
+from domain.identity.rules import KEY_SCOPES, OF_ROLE, Role
+from kernel import clock, db
+from kernel.errors import Conflict, Invalid, NotFound, Unauthorised
+from kernel.tokens import hash_token, new_token, same
+from models import ApiKey, AppUser, CredentialIndex, LoginIdentity, TenantRoute, UserSession
+
+_PREFIX = "ariia_live"
+_SESSION_HOURS = 12
+_SHORTEST_PASSWORD = 12
+_passwords = PasswordHash.recommended()
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who is asking: a key or a signed-in person, of which tenant, with which rights."""
+
+    tenant_id: UUID
+    kind: str
+    id: UUID
+    name: str
+    role: Role
+    scopes: frozenset[str]
+
+    @property
+    def actor(self) -> str:
+        return f"{self.kind}:{self.id}"
+
+
+def add_user(session: Session, *, name: str, email: str, role: Role, password: str | None, actor: str) -> AppUser:
+    """Add a person. Raises Invalid for an address or a short password, Conflict when the address is known here."""
+    if password is not None and len(password) < _SHORTEST_PASSWORD:
+        raise Invalid("password", f"at least {_SHORTEST_PASSWORD} characters")
+    try:
+        email_norm = normalise_address(email)
+    except ValueError as error:
+        raise Invalid("email", str(error)) from None
+    tenant_id = db.tenant_of(session)
+    known = session.execute(
+        select(AppUser.id).where(AppUser.tenant_id == tenant_id, AppUser.email_norm == email_norm)
+    ).scalar_one_or_none()
+    if known is not None:
+        raise Conflict("A person with this address is already here.", code="user_exists")
+    user = AppUser(
+        tenant_id=tenant_id,
+        name=name,
+        email=email,
+        email_norm=email_norm,
+        role=role,
+        password_hash=_passwords.hash(password) if password is not None else None,
+        created_by=actor,
+    )
+    session.add(user)
+    session.flush()
+    session.add(LoginIdentity(email_norm=email_norm, tenant_id=tenant_id, user_id=user.id))
+    audit.append(session, actor=actor, action="user.add", subject=str(user.id), role=role)
+    return user
+
+
+def get_user(session: Session, user_id: UUID) -> AppUser:
+    user = session.execute(
+        select(AppUser).where(AppUser.tenant_id == db.tenant_of(session), AppUser.id == user_id)
+    ).scalar_one_or_none()
+    if user is None:
+        raise NotFound("user")
+    return user
+
+
+def change_user(session: Session, user_id: UUID, *, actor: str, role: Role | None, active: bool | None) -> AppUser:
+    """Change a person's role or switch the access off; the last owner stays one."""
+    user = get_user(session, user_id)
+    leaves = (role is not None and role != Role.OWNER) or active is False
+    if user.role == Role.OWNER and leaves and not _other_owner(session, user):
+        raise Conflict("This is the last owner. Make another person owner first.", code="last_owner")
+    if role is not None:
+        user.role = role
+    if active is not None:
+        user.deactivated_at = None if active else clock.now()
+    audit.append(session, actor=actor, action="user.change", subject=str(user.id), role=user.role, active=active)
+    session.flush()
+    return user
+
+
+def _other_owner(session: Session, user: AppUser) -> bool:
+    found = session.execute(
+        select(AppUser.id)
+        .where(
+            AppUser.tenant_id == user.tenant_id,
+            AppUser.role == Role.OWNER,
+            AppUser.id != user.id,
+            AppUser.deactivated_at.is_(None),
+        )
+        .limit(1)
+    )
+    return found.scalar_one_or_none() is not None
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A key just made; `secret` is shown this once."""
+
+    key: ApiKey
+    secret: str
+
+
+def issue_key(
+    session: Session,
+    *,
+    name: str,
+    actor: str,
+    role: Role = Role.MANAGER,
+    scopes: frozenset[str] | None = None,
+    expires_at: datetime | None = None,
+) -> NewKey:
+    """Make an API key. Raises Invalid for an unknown scope, or one that no key may hold."""
+    wanted = OF_ROLE[role] & KEY_SCOPES if scopes is None else scopes
+    strange = sorted(wanted - KEY_SCOPES)
+    if strange:
+        raise Invalid("scopes", f"'{strange[0]}' cannot be given to a key; use {', '.join(sorted(KEY_SCOPES))}")
+    key_id, secret_part = secrets.token_hex(8), new_token()
+    secret = f"{_PREFIX}_{key_id}_{secret_part}"
+    key = ApiKey(
+        tenant_id=db.tenant_of(session),
+        name=name,
+        key_id=key_id,
+        secret_hash=hash_token(secret),
+        last_four=secret[-4:],
+        role=role,
+        scopes=sorted(wanted),
+        expires_at=expires_at,
+        created_by=actor,
+    )
+    session.add(key)
+    session.flush()
+    session.add(CredentialIndex(hash=key.secret_hash, tenant_id=key.tenant_id, kind="key", ref_id=key.id))
+    audit.append(session, actor=actor, action="key.issue", subject=str(key.id), scopes=key.scopes)
+    return NewKey(key, secret)
+
+
+def revoke_key(session: Session, key_id: UUID, *, actor: str) -> None:
+    """End a key at once; a second call changes nothing. Raises NotFound."""
+    key = session.execute(
+        select(ApiKey).where(ApiKey.tenant_id == db.tenant_of(session), ApiKey.id == key_id)
+    ).scalar_one_or_none()
+    if key is None:
+        raise NotFound("API key")
+    if key.revoked_at is None:
+        key.revoked_at = clock.now()
+        audit.append(session, actor=actor, action="key.revoke", subject=str(key.id))
+    session.flush()
+
+
+def sign_in(email: str, password: str, tenant_slug: str | None = None) -> tuple[str, datetime]:
+    """Return a session token and its end. Raises Unauthorised, the same for every wrong combination."""
+    try:
+        email_norm = normalise_address(email)
+    except ValueError:
+        email_norm = ""
+    with db.all_tenants_session("sign in") as session:
+        rows = session.execute(
+            select(LoginIdentity, TenantRoute.slug)
+            .join(TenantRoute, TenantRoute.tenant_id == LoginIdentity.tenant_id)
+            .where(LoginIdentity.email_norm == email_norm)
+        ).all()
+    candidates = [identity for identity, slug in rows if tenant_slug in {None, slug}]
+    for identity in candidates:
+        with db.tenant_session(identity.tenant_id) as session:
+            user = get_user(session, identity.user_id)
+            if user.deactivated_at is None and user.password_hash and _passwords.verify(password, user.password_hash):
+                return _open_session(session, user)
+    if not candidates:
+        _passwords.verify(password, _nobody())
+    raise Unauthorised("This address and password do not belong together.", code="sign_in_failed")
+
+
+_nobody_hash: str | None = None
+
+
+def _nobody() -> str:
+    """A hash that costs an unknown address the same time as a known one."""
+    global _nobody_hash  # noqa: PLW0603 - made once, when first needed
+    if _nobody_hash is None:
+        _nobody_hash = _passwords.hash(new_token())
+    return _nobody_hash
+
+
+def _open_session(session: Session, user: AppUser) -> tuple[str, datetime]:
+    token = f"ariia_session_{new_token()}"
+    expires = clock.now() + timedelta(hours=_SESSION_HOURS)
+    row = UserSession(
+        tenant_id=user.tenant_id,
+        user_id=user.id,
+        token_hash=hash_token(token),
+        expires_at=expires,
+        created_by="sign-in",
+    )
+    session.add(row)
+    session.flush()
+    session.add(CredentialIndex(hash=row.token_hash, tenant_id=user.tenant_id, kind="session", ref_id=row.id))
+    audit.append(session, actor=f"user:{user.id}", action="user.sign_in", subject=str(user.id))
+    return token, expires
+
+
+def authenticate(secret: str) -> Principal:
+    """Return who holds this key or session token.
+
+    Raises Unauthorised for one that is unknown, expired, revoked, or of a person who left.
+    """
+    digest = hash_token(secret)
+    with db.all_tenants_session("authenticate") as session:
+        index = session.get(CredentialIndex, digest)
+    if index is None or index.kind not in {"key", "session"}:
+        raise _unknown()
+    with db.tenant_session(index.tenant_id) as session:
+        principal = _key(session, index, digest) if index.kind == "key" else _signed_in(session, index)
+    if principal is None:
+        raise _unknown()
+    return principal
+
+
+def _unknown() -> Unauthorised:
+    return Unauthorised(
+        "This key is unknown, expired or revoked. Send a valid one as 'Authorization: Bearer …'.", code="bad_key"
+    )
+
+
+def _key(session: Session, index: CredentialIndex, digest: str) -> Principal | None:
+    key = session.get(ApiKey, index.ref_id)
+    now = clock.now()
+    if key is None or key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= now):
+        return None
+    if not same(key.secret_hash, digest):
+        return None
+    if key.last_used_at is None or now - key.last_used_at > timedelta(minutes=1):
+        key.last_used_at = now
+    return Principal(key.tenant_id, "key", key.id, key.name, Role(key.role), frozenset(key.scopes))
+
+
+def _signed_in(session: Session, index: CredentialIndex) -> Principal | None:
+    row = session.get(UserSession, index.ref_id)
+    if row is None or row.revoked_at is not None or row.expires_at <= clock.now():
+        return None
+    user = get_user(session, row.user_id)
+    if user.deactivated_at is not None:
+        return None
+    role = Role(user.role)
+    return Principal(user.tenant_id, "user", user.id, user.name, role, OF_ROLE[role])
+
+
+def sign_out(session: Session, token: str) -> None:
+    """End the session that this token opened."""
+    row = session.execute(
+        select(UserSession).where(
+            UserSession.tenant_id == db.tenant_of(session), UserSession.token_hash == hash_token(token)
+        )
+    ).scalar_one_or_none()
+    if row is not None:
+        row.revoked_at = clock.now()
+    session.flush()

@@ -1,0 +1,123 @@
+"""Sessions: a transaction and a tenant in one. Nothing else commits, and without a tenant no row is seen."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy.orm import Session, sessionmaker
+
+_AFTER_COMMIT = "after_commit"
+_engine: Engine | None = None
+_sessions: sessionmaker[Session] | None = None
+
+
+class NotConfigured(RuntimeError):  # noqa: N818
+    """The database was used before a process configured it."""
+
+
+def configure(
+    url: str, *, app_role: str | None = None, pool: int = 10, statement_timeout_ms: int | None = None
+) -> Engine:
+    """Make the database at `url` the one of this process and return its engine.
+
+    `app_role` is assumed on every connection (`SET ROLE`) where the login role is the owner;
+    `statement_timeout_ms` bounds every statement.
+    """
+    global _engine, _sessions  # noqa: PLW0603 - one process, one database
+    dispose()
+    options = [f"-c statement_timeout={statement_timeout_ms}"] if statement_timeout_ms else []
+    options += [f"-c role={app_role}"] if app_role else []
+    options += ["-c timezone=UTC", "-c jit=off"]
+    _engine = create_engine(
+        driver_url(url),
+        pool_size=pool,
+        max_overflow=0,
+        pool_timeout=30,
+        pool_pre_ping=True,
+        connect_args={"options": " ".join(options), "application_name": "ariia"},
+    )
+    _sessions = sessionmaker(_engine, expire_on_commit=False, autoflush=True)
+    return _engine
+
+
+def driver_url(url: str) -> str:
+    """Return the URL with the one driver that the application uses."""
+    for scheme in ("postgresql://", "postgres://"):
+        if url.startswith(scheme):
+            return "postgresql+psycopg://" + url.removeprefix(scheme)
+    return url
+
+
+def dispose() -> None:
+    """Close every pooled connection (shutdown, fork)."""
+    global _engine, _sessions  # noqa: PLW0603
+    if _engine is not None:
+        _engine.dispose()
+    _engine = _sessions = None
+
+
+def engine() -> Engine:
+    """Return the engine of this process; raises NotConfigured before `configure`."""
+    if _engine is None:
+        raise NotConfigured("no database: call kernel.db.configure first")
+    return _engine
+
+
+@contextmanager
+def tenant_session(tenant_id: UUID) -> Iterator[Session]:
+    """Open a transaction on the rows of one tenant; commit on return, roll back on raise."""
+    with _transaction() as session:
+        set_tenant(session, tenant_id)
+        yield session
+
+
+@contextmanager
+def all_tenants_session(reason: str) -> Iterator[Session]:
+    """Open a transaction without a tenant: only the few tables without row-level security are visible.
+
+    `reason` stands in the server's log beside the statements (application_name).
+    """
+    with _transaction() as session:
+        session.execute(text("SELECT set_config('application_name', :name, true)"), {"name": f"ariia: {reason}"[:63]})
+        yield session
+
+
+def set_tenant(session: Session, tenant_id: UUID) -> None:
+    """Scope the running transaction to a tenant; the setting ends with the transaction."""
+    session.execute(text("SELECT set_config('app.tenant', :tenant, true)"), {"tenant": str(tenant_id)})
+    session.info["tenant_id"] = tenant_id
+
+
+@contextmanager
+def _transaction() -> Iterator[Session]:
+    if _sessions is None:
+        raise NotConfigured("no database: call kernel.db.configure first")
+    with _sessions() as session, session.begin():
+        yield session
+
+
+def tenant_of(session: Session) -> UUID:
+    """Return the tenant whose rows this session sees; raises LookupError where there is none."""
+    try:
+        tenant_id: UUID = session.info["tenant_id"]
+    except KeyError:
+        raise LookupError("this session has no tenant: open it with tenant_session") from None
+    return tenant_id
+
+
+def after_commit(session: Session, action: Callable[[], Any]) -> None:
+    """Run `action` once the transaction is durable; never when it rolls back."""
+    session.info.setdefault(_AFTER_COMMIT, []).append(action)
+
+
+@event.listens_for(Session, "after_commit")
+def _run_actions(session: Session) -> None:
+    for action in session.info.pop(_AFTER_COMMIT, []):
+        action()
+
+
+@event.listens_for(Session, "after_rollback")
+def _forget_actions(session: Session) -> None:
+    session.info.pop(_AFTER_COMMIT, None)

@@ -1,0 +1,52 @@
+"""Background work, written in the same transaction as its cause and rung after the commit."""
+
+from collections.abc import Callable
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from kernel import db
+from kernel.ids import new_id
+
+_INSERT = text(
+    "INSERT INTO outbox (id, tenant_id, task, arguments, due_at) "
+    "VALUES (:id, :tenant, :task, jsonb_build_object('id', CAST(:subject AS text)), "
+    "coalesce(:due, clock_timestamp()))"
+)
+_DUE = text(
+    "INSERT INTO tenant_due (tenant_id, kind, next_due_at) "
+    "VALUES (:tenant, :kind, coalesce(:due, clock_timestamp())) "
+    "ON CONFLICT (tenant_id, kind) DO UPDATE "
+    "SET next_due_at = least(tenant_due.next_due_at, excluded.next_due_at)"
+)
+
+_bell: Callable[[], None] | None = None
+
+
+def set_bell(bell: Callable[[], None] | None) -> None:
+    """Give the process a way to wake the relay; without one the sweep finds the row seconds later."""
+    global _bell  # noqa: PLW0603 - one process, one relay
+    _bell = bell
+
+
+def enqueue(session: Session, task: str, *, id: UUID, due_at: datetime | None = None) -> None:  # noqa: A002
+    """Ask for `task` about the row `id`, at `due_at` or at once; at least once, after the commit."""
+    tenant_id = db.tenant_of(session)
+    parameters = {"id": new_id(), "tenant": tenant_id, "task": task, "subject": str(id), "due": due_at}
+    session.execute(_INSERT, parameters)
+    mark_due(session, "outbox", due_at)
+    if due_at is None:
+        db.after_commit(session, ring)
+
+
+def mark_due(session: Session, kind: str, due_at: datetime | None = None) -> None:
+    """Tell the dispatcher that this tenant has work of `kind`; an earlier mark stays."""
+    session.execute(_DUE, {"tenant": db.tenant_of(session), "kind": kind, "due": due_at})
+
+
+def ring() -> None:
+    """Wake the relay of this process, if it has one."""
+    if _bell is not None:
+        _bell()

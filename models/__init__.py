@@ -1,0 +1,90 @@
+"""All tables; importing this package registers every one of them."""
+
+from models.agent import AgentRun, AgentStep, ModelCall
+from models.base import Base
+from models.campaigns import (
+    AgentQuestion,
+    Campaign,
+    DraftRevision,
+    FindingOverride,
+    PreviewLink,
+    Review,
+    Sender,
+    Template,
+    TemplateVersion,
+)
+from models.delivery import CampaignCount, Message, MessageEvent, TrackedLink
+from models.identity import (
+    ApiKey,
+    AppUser,
+    AuditEntry,
+    AuditHead,
+    CredentialIndex,
+    LoginIdentity,
+    Tenant,
+    TenantRoute,
+    UserSession,
+)
+from models.knowledge import Chunk, Conversation, ConversationMessage, Document, Offer
+from models.operations import IdempotencyKey, Outbox, TenantDue, Worker
+from models.people import (
+    Activity,
+    Consent,
+    ConsentEvent,
+    ContactPoint,
+    ImportBatch,
+    ImportRow,
+    Member,
+    Purchase,
+    Suppression,
+)
+from models.plans import PlanReservation, PlanUsage
+
+__all__ = [
+    "Activity",
+    "AgentQuestion",
+    "AgentRun",
+    "AgentStep",
+    "ApiKey",
+    "AppUser",
+    "AuditEntry",
+    "AuditHead",
+    "Base",
+    "Campaign",
+    "CampaignCount",
+    "Chunk",
+    "Consent",
+    "ConsentEvent",
+    "ContactPoint",
+    "Conversation",
+    "ConversationMessage",
+    "CredentialIndex",
+    "Document",
+    "DraftRevision",
+    "FindingOverride",
+    "IdempotencyKey",
+    "ImportBatch",
+    "ImportRow",
+    "LoginIdentity",
+    "Member",
+    "Message",
+    "MessageEvent",
+    "ModelCall",
+    "Offer",
+    "Outbox",
+    "PlanReservation",
+    "PlanUsage",
+    "PreviewLink",
+    "Purchase",
+    "Review",
+    "Sender",
+    "Suppression",
+    "Template",
+    "TemplateVersion",
+    "Tenant",
+    "TenantDue",
+    "TenantRoute",
+    "TrackedLink",
+    "UserSession",
+    "Worker",
+]

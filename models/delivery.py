@@ -1,0 +1,150 @@
+"""The delivery ledger: one row per member, campaign step and channel, and what happened to it."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, SmallInteger, UniqueConstraint, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Base, Json, Timed
+
+STATES = (
+    "pending",
+    "deferred",
+    "claimed",
+    "sending",
+    "sent",
+    "delivered",
+    "read",
+    "bounced",
+    "failed",
+    "unknown",
+    "suppressed",
+    "skipped",
+    "cancelled",
+    "expired",
+)
+
+
+class Message(Timed, Base):
+    """A recipient. The id is stable (made of tenant, campaign, step, member)."""
+
+    __tablename__ = "message"
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "id"),
+        UniqueConstraint("tenant_id", "campaign_id", "step", "member_id"),
+        UniqueConstraint("tenant_id", "campaign_id", "step", "channel", "address_norm"),
+        ForeignKeyConstraint(
+            ["tenant_id", "campaign_id"], ["campaign.tenant_id", "campaign.id"], ondelete="CASCADE"
+        ),
+        ForeignKeyConstraint(
+            ["tenant_id", "member_id"], ["member.tenant_id", "member.id"], ondelete="SET NULL (member_id)"
+        ),
+        CheckConstraint(f"state IN {STATES}", name="state_known"),
+        Index(
+            "ix_message_pending",
+            "tenant_id",
+            "campaign_id",
+            "priority",
+            "id",
+            postgresql_where="state = 'pending'",
+        ),
+        Index(
+            "ix_message_deferred",
+            "tenant_id",
+            "campaign_id",
+            "not_before",
+            postgresql_where="state = 'deferred'",
+        ),
+        Index(
+            "ix_message_leased",
+            "tenant_id",
+            "lease_until",
+            postgresql_where="state IN ('claimed', 'sending')",
+        ),
+        Index("ix_message_campaign_state", "tenant_id", "campaign_id", "state", "id"),
+        Index("ix_message_member", "tenant_id", "member_id"),
+        {"postgresql_with": {"fillfactor": 80}},
+    )
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    tenant_id: Mapped[UUID]
+    campaign_id: Mapped[UUID]
+    step: Mapped[int] = mapped_column(SmallInteger, default=0)
+    member_id: Mapped[UUID | None]
+    channel: Mapped[str]
+    address: Mapped[str | None]
+    address_norm: Mapped[str | None]
+    language: Mapped[str]
+    tracked: Mapped[bool] = mapped_column(default=False)
+    priority: Mapped[int] = mapped_column(SmallInteger, default=5)
+    state: Mapped[str]
+    reason: Mapped[str | None]
+    not_before: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    approval_hash: Mapped[str]
+    owner: Mapped[UUID | None]
+    attempt_id: Mapped[UUID | None]
+    attempt: Mapped[int] = mapped_column(SmallInteger, default=0)
+    lease_until: Mapped[datetime | None]
+    provider_id: Mapped[str | None]
+    provider_code: Mapped[str | None]
+    provider_text: Mapped[str | None]
+    phase: Mapped[str | None]
+    accepted_at: Mapped[datetime | None]
+    first_opened_at: Mapped[datetime | None]
+    first_clicked_at: Mapped[datetime | None]
+    unsubscribed_at: Mapped[datetime | None]
+
+
+class MessageEvent(Base):
+    """One thing that happened to a message, with its reason code."""
+
+    __tablename__ = "message_event"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["tenant_id", "message_id"], ["message.tenant_id", "message.id"], ondelete="CASCADE"
+        ),
+        Index("ix_message_event_message", "tenant_id", "message_id", "id"),
+        Index("ix_message_event_campaign", "tenant_id", "campaign_id", "id"),
+    )
+    id: Mapped[UUID] = mapped_column(primary_key=True, server_default=func.gen_random_uuid())
+    tenant_id: Mapped[UUID]
+    campaign_id: Mapped[UUID]
+    message_id: Mapped[UUID]
+    kind: Mapped[str]
+    at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    actor: Mapped[str] = mapped_column(server_default="system")
+    reason: Mapped[str | None]
+    link_n: Mapped[int | None] = mapped_column(SmallInteger)
+    details: Mapped[Json] = mapped_column(server_default="{}")
+
+
+class CampaignCount(Base):
+    """How many messages of a campaign are in each state, summed over shards."""
+
+    __tablename__ = "campaign_count"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["tenant_id", "campaign_id"], ["campaign.tenant_id", "campaign.id"], ondelete="CASCADE"
+        ),
+    )
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    campaign_id: Mapped[UUID] = mapped_column(primary_key=True)
+    state: Mapped[str] = mapped_column(primary_key=True)
+    shard: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    n: Mapped[int]
+
+
+class TrackedLink(Base):
+    """Where the n-th link of a campaign's approved content leads, per language."""
+
+    __tablename__ = "tracked_link"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["tenant_id", "campaign_id"], ["campaign.tenant_id", "campaign.id"], ondelete="CASCADE"
+        ),
+    )
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    campaign_id: Mapped[UUID] = mapped_column(primary_key=True)
+    language: Mapped[str] = mapped_column(primary_key=True)
+    n: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    url: Mapped[str]

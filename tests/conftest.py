@@ -1,0 +1,176 @@
+"""A migrated template once, a fresh database per test module, two tenants in every test."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from uuid import UUID, uuid5
+
+import pytest
+from ariia.embedded import postgres
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import make_url
+
+from ariia import migrate
+from kernel import clock, db, settings
+from kernel.ids import new_id
+from models import Tenant
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_report_header() -> str:
+    where = "external" if os.environ.get("ARIIA_TEST_DATABASE_URL") else "embedded"
+    return f"database: {where} PostgreSQL"
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A server that tests may fill with databases."""
+
+    owner_url: str
+    app_url: str | None  # None: the owner assumes the application role
+
+    def url_of(self, database: str) -> str:
+        return make_url(self.owner_url).set(database=database).render_as_string(hide_password=False)
+
+    def app_url_of(self, database: str) -> str:
+        base = make_url(self.app_url or self.owner_url)
+        return base.set(database=database).render_as_string(hide_password=False)
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """The external server of ARIIA_TEST_DATABASE_URL where that is set, else an embedded one of our own."""
+    external = os.environ.get("ARIIA_TEST_DATABASE_URL")
+    if external:
+        yield Cluster(owner_url=db.driver_url(external), app_url=None)
+        return
+    with postgres.start(tmp_path_factory.mktemp("pg") / "data", durable=False) as server:
+        superuser = create_engine(server.superuser_url, isolation_level="AUTOCOMMIT")
+        with superuser.connect() as connection:
+            connection.execute(text("ALTER ROLE ariia_owner CREATEDB"))
+        superuser.dispose()
+        yield Cluster(owner_url=server.owner_url, app_url=server.app_url)
+
+
+def _admin(cluster: Cluster, statement: str) -> None:
+    engine = create_engine(cluster.owner_url, isolation_level="AUTOCOMMIT")
+    try:
+        with engine.connect() as connection:
+            connection.execute(text(statement))
+    finally:
+        engine.dispose()
+
+
+@dataclass(frozen=True)
+class Database:
+    """One migrated database: `owner_url` migrates, `app_url` (+ `app_role`) is what the service uses."""
+
+    owner_url: str
+    app_url: str
+    app_role: str | None
+
+
+@pytest.fixture(scope="session")
+def template_database(cluster: Cluster) -> Iterator[tuple[str, str | None]]:
+    name = f"ariia_template_{new_id().hex[-12:]}"
+    _admin(cluster, f"CREATE DATABASE {name}")
+    role = "ariia_app" if cluster.app_url else _external_role(cluster)
+    migrate.upgrade(cluster.url_of(name), role)
+    yield name, role
+    _admin(cluster, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+def _external_role(cluster: Cluster) -> str:
+    role = "ariia_test_app"
+    engine = create_engine(cluster.owner_url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        known = connection.execute(text("SELECT 1 FROM pg_roles WHERE rolname = :r"), {"r": role}).scalar()
+        if not known:
+            connection.execute(text(f"CREATE ROLE {role} NOLOGIN"))
+            connection.execute(text(f"GRANT {role} TO current_user"))
+    engine.dispose()
+    return role
+
+
+@pytest.fixture(scope="module")
+def database(
+    cluster: Cluster, template_database: tuple[str, str | None], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Database]:
+    """A database of its own for each module, and the settings and engine of the process pointed at it."""
+    template, role = template_database
+    name = f"ariia_test_{new_id().hex[-12:]}"
+    _admin(cluster, f"CREATE DATABASE {name} TEMPLATE {template}")
+    made = Database(cluster.url_of(name), cluster.app_url_of(name), None if cluster.app_url else role)
+    settings.use(
+        settings.Settings(
+            data_dir=tmp_path_factory.mktemp("ariia"), database_url=made.app_url, environment="development"
+        )
+    )
+    db.configure(made.app_url, app_role=made.app_role)
+    yield made
+    db.dispose()
+    _admin(cluster, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+def make_tenant(slug: str, *, tier: str = "business", language: str = "de", **fields: object) -> UUID:
+    """A tenant with an address and an imprint, as every tenant that may send has."""
+    tenant_id = new_id()
+    values: dict[str, object] = {
+        "name": slug.title(),
+        "time_zone": "Europe/Berlin",
+        "currency": "EUR",
+        "postal_address": "Lindenstraße 5, 50674 Köln",
+        "imprint_url": f"https://www.{slug}.example/impressum",
+        "website": f"https://www.{slug}.example",
+        "approved_hosts": [f"www.{slug}.example"],
+    }
+    values.update(fields)
+    with db.tenant_session(tenant_id) as session:
+        session.add(Tenant(id=tenant_id, slug=slug, tier=tier, language=language, **values))
+    return tenant_id
+
+
+@dataclass(frozen=True)
+class TwoTenants:
+    a: UUID
+    b: UUID
+
+
+@pytest.fixture
+def tenants(database: Database) -> TwoTenants:
+    """Two tenants in every test, so that leaks show."""
+    unique = new_id().hex[-10:]
+    return TwoTenants(make_tenant(f"alpha-{unique}"), make_tenant(f"beta-{unique}", language="en"))
+
+
+@pytest.fixture
+def frozen_clock() -> Iterator[Callable[[datetime], None]]:
+    """Set the application's clock: `frozen_clock(instant)`."""
+
+    def freeze(instant: datetime) -> None:
+        clock.set_source(lambda: instant)
+
+    yield freeze
+    clock.set_source(None)
+
+
+def stable(name: str) -> UUID:
+    """The same id for the same name, for readable tests."""
+    return uuid5(UUID(int=0), name)
+
+
+def in_process(code: str, *arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+    """Run Python in a process of its own, from the repository root."""
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
