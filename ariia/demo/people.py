@@ -316,5 +316,5 @@ def _reason(person: Person, blocked: set[str], reached: dict[str, Person]) -> st
     if person.consent != "ja" or not person.evidence:
         return "no_consent"
     if person.mailbox in reached:
-        return "duplicate_address"
+        return "shared_address"
     return None

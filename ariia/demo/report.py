@@ -14,7 +14,7 @@ REASONS = {
     "no_address": "no usable address",
     "suppressed": "address suppressed",
     "no_consent": "no consent",
-    "duplicate_address": "second member at one address",
+    "shared_address": "second member at one address",
 }
 
 

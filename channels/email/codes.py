@@ -27,10 +27,10 @@ _FULL = (
 _RATE = r"\brate\b|too (many|fast|frequent)|try (again )?later|gr[ea]y-?list|temporar(y|ily)|throttl|connection limit"
 _FILTER = (
     r"\bspam|black-?\s?list|block-?\s?list|\brbl\b|dnsbl|spamhaus|barracuda|\bdmarc\b|\bspf\b|\bdkim\b|reputation"
-    r"|polic(y|ies)|\bptr\b|reverse dns|unsolicited|unauthenticated|content (filter|reject)|virus|suspicious|banned"
+    r"|polic(y|ies)|\bptr\b|reverse dns|unsolicited|unauthenticated|content (filter|reject)|virus|suspicious|banned|filtered|^[^a-z]*rejected\W*$"
     r"|\bblocked\b|access denied|not (authorized|allowed|permitted)|message (refused|rejected)|administratively"
 )
-_ASLEEP = r"suspended|disabled|inactive|deactivated|over its limit"
+_ASLEEP = r"frozen|expired|suspended|disabled|inactive|deactivated|over its limit"
 _RELAY = r"relay(ing)? (access )?(denied|not permitted|not allowed|prohibited)|unable to relay|not allowed to relay"
 _TOO_BIG = r"(message|size|too) .{0,24}(too (big|large)|exceed)|too (big|large)|maximum (message )?size"
 _SIGN_IN = r"authentication (is )?required|must (first )?(authenticate|issue a starttls)|credentials"
@@ -88,8 +88,9 @@ RULES: tuple[Rule, ...] = (
     Rule(Kind.PERMANENT_RECIPIENT, enhanced=r"5\.1\.0|5\.2\.1", words=_UNKNOWN, unless=f"{_FULL}|{_FILTER}"),
     Rule(Kind.PERMANENT_RECIPIENT, enhanced=r"5\.1\.2|5\.4\.4", unless=f"{_FILTER}|{_RELAY}"),
     Rule(Kind.PERMANENT_RECIPIENT, enhanced=r"5\.1\.3", unless=_NOT_HARD),
+    Rule(Kind.PERMANENT_RECIPIENT, enhanced=r"5\.4\.1", words=r"recipient address rejected: access denied"),
     Rule(Kind.SENDER_FAULT, enhanced=r"5\.1\.[78]"),
-    Rule(Kind.TRANSIENT, enhanced=r"5\.2\.[12]|5\.3\.1|5\.4\.[167]|5\.7\.13"),
+    Rule(Kind.TRANSIENT, enhanced=r"5\.1\.0|5\.2\.[12]|5\.3\.1|5\.4\.[167]|5\.7\.13"),
     Rule(Kind.PERMANENT_CONTENT, enhanced=r"5\.2\.3|5\.3\.4|5\.6\.\d+"),
     Rule(Kind.SENDER_FAULT, enhanced=r"5\.7\.\d+"),
     # Words.

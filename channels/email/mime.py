@@ -25,6 +25,7 @@ _RESERVED = re.compile(
     "from|to|cc|bcc|sender|subject|date|message-id|mime-version|content-.*|reply-to|list-id|list-unsubscribe.*"
 )
 _SHORT = re.compile(r"[!-<>-~](?:[ -<>-~]{0,72}[!-<>-~])?")
+_OVERLONG = re.compile(rb"([^\n]{73,75})(=(?:20|09))\r\n")
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _ADDRESS = re.compile(r"[!-;=?-~]{1,254}")
 _MESSAGE_ID = re.compile(r"<?([!-;=?-~]+@[!-;=?-~]+)>?")
@@ -70,6 +71,8 @@ def quoted_printable(text: str) -> bytes:
     octets = text.encode("utf-8", "replace")
     # With a line end of its own, the encoder breaks with CRLF, leaves room for a soft break and protects a last space.
     encoded = binascii.b2a_qp(octets if ends else octets + b"\r\n", istext=True)
+    if b"=20\r\n" in encoded or b"=09\r\n" in encoded:  # the encoder forgets that a protected space is longer
+        encoded = _OVERLONG.sub(rb"\1=\r\n\2\r\n", encoded)
     return encoded if ends else encoded[:-2] + b"=\r\n"
 
 

@@ -125,7 +125,7 @@ def _nodes(text: str, start: int, *, inside: bool) -> tuple[tuple[Node, ...], in
 
 def _without_leading_space(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
     if nodes and isinstance(nodes[0], str):
-        return (nodes[0].lstrip(), *nodes[1:])
+        return (nodes[0].removeprefix(" "), *nodes[1:])
     return nodes
 
 

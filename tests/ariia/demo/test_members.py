@@ -57,7 +57,7 @@ def counted_from_the_files(folder: Path, today: date) -> Counter[str]:
         elif row["Einwilligung E-Mail"] != "ja" or not row["Einwilligung am"]:
             outcome["no_consent"] += 1
         elif address in seen:
-            outcome["duplicate_address"] += 1
+            outcome["shared_address"] += 1
         else:
             outcome["send"] += 1
             seen.add(address)

@@ -1,0 +1,87 @@
+"""Feedback in people's words, read by rule: what it asks for, and what it says that no rule understands."""
+
+import re
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How a draft is written; kept in the revision, so that the next one goes on from it."""
+
+    form: Literal["du", "sie"] = "du"
+    short: bool = False
+    exclamation: bool = True
+    tone: Literal["neutral", "personal", "formal", "friendly"] = "neutral"
+    subject: int = 0
+    offer: int = 0
+    variation: int = 0
+
+    def as_json(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    @classmethod
+    def of(cls, values: dict[str, Any] | None) -> "Style":
+        known = {name: value for name, value in (values or {}).items() if name in cls.__slots__}
+        return cls(**known)
+
+
+_RULES: tuple[tuple[str, str], ...] = (
+    ("shorter", r"k[üu]rzer|knapper|zu lang|weniger text|shorter|too long|more concise|brief(?:er)?"),
+    ("longer", r"l[äa]nger|ausf[üu]hrlicher|mehr text|longer|more detail"),
+    ("no_exclamation", r"(?:ohne|keine?|weniger)\s+ausrufezeichen|(?:no|without) exclamation\w*(?: marks?)?"),
+    ("sie", r"\b(?:per|mit)\s+sie\b|\bsiezen\b|sie-form|\bSie\b statt|formal you"),
+    ("du", r"\b(?:per|mit)\s+du\b|\bduzen\b|du-form|\bdu\b statt"),
+    ("personal", r"pers[öo]nlicher|w[äa]rmer|more personal|warmer"),
+    ("formal", r"f[öo]rmlicher|formeller|seri[öo]ser|more formal"),
+    ("friendly", r"freundlicher|lockerer|friendlier|more friendly|casual"),
+    ("other_offer", r"ander(?:es|em)\s+angebot|(?:an)?other offer|different offer"),
+    ("other_subject", r"ander(?:er|en)\s+betreff|betreff\s+[äa]ndern|(?:an)?other subject|different subject"),
+    ("again", r"noch einmal anders|nochmal anders|ganz anders|something different|try again"),
+)  # fmt: skip
+_FILLERS = re.compile(
+    r"\b(?:bitte|und|etwas|ein bisschen|mal|den text|die mail|die e-mail|please|and|a bit|make it|it|the text|"
+    r"schreib\w*|noch|mach\w*|es|das|viel|deutlich|much|a|little|with|mit|per|aber|but)\b|[\s,.;:!&+/-]+",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """The style that feedback leads to; `changed` names what it touched, `other` what was not understood."""
+
+    style: Style
+    changed: tuple[str, ...]
+    other: str
+
+
+def read(texts: list[str], before: Style) -> Wish:
+    """Return what the texts ask for, on top of the style before."""
+    found: list[str] = []
+    rest = " ; ".join(texts)
+    for name, pattern in _RULES:
+        shorter, hits = re.subn(pattern, " ", rest, flags=re.IGNORECASE)
+        if hits:
+            found.append(name)
+            rest = shorter
+    style = before
+    for name in found:
+        style = _apply(style, name)
+    return Wish(style, tuple(found), _FILLERS.sub(" ", rest).strip())
+
+
+def _apply(style: Style, wish: str) -> Style:
+    changes: dict[str, dict[str, Any]] = {
+        "shorter": {"short": True},
+        "longer": {"short": False},
+        "no_exclamation": {"exclamation": False},
+        "sie": {"form": "sie"},
+        "du": {"form": "du"},
+        "personal": {"tone": "personal"},
+        "formal": {"tone": "formal"},
+        "friendly": {"tone": "friendly"},
+        "other_offer": {"offer": style.offer + 1},
+        "other_subject": {"subject": style.subject + 1},
+        "again": {"variation": style.variation + 1, "subject": style.subject + 1},
+    }
+    return replace(style, **changes[wish])

@@ -1,0 +1,128 @@
+"""The built-in writer: fills the same forms as a model, from our own phrases and the tenant's own sources.
+
+It never repeats the tenant's instruction, types no number, and cites what it quotes. It is honest about itself:
+drafts of it are labelled as made from templates.
+"""
+
+import re
+from typing import Any
+
+from agents.campaign.feedback import Style
+from agents.campaign.replies import BriefPlan, CampaignBase, Claim, EmailCopy
+from agents.campaign.state import Source
+from agents.llm.builtin import goals, phrases
+from agents.llm.builtin.phrases import Phrases
+from agents.llm.builtin.phrases_de import DU, SIE
+from agents.llm.builtin.phrases_en import EN
+
+NAME = "builtin"
+_ANGLES: dict[str, Any] = {
+    "reactivation": "winback", "offer": "benefit", "event": "invitation", "newsletter": "news", "welcome": "invitation",
+    "birthday": "thanks", "reminder": "reminder", "feedback": "thanks", "information": "news",
+}  # fmt: skip
+_SENTENCE = re.compile(r"(?<=[.!])\s+")
+_LONGEST_QUOTE, _SHORTEST_QUOTE = 170, 40
+_MARKUP = re.compile(r"[|*_#`<>\[\]{}•]|^\s*[-\d]|:\s*$|https?:|@")
+_FORMAL = re.compile(r"\b(?:Sie|Ihnen|Ihre?[mnrs]?)\b")
+_FAMILIAR = re.compile(r"\b(?:du|dich|dir|dein\w*)\b", re.IGNORECASE)
+
+
+def phrases_for(goal: str, language: str, form: str) -> Phrases:
+    """Return the phrases of a goal."""
+    if language == "de":
+        return (SIE if form == "sie" else DU)[goal]
+    return EN[goal]
+
+
+def plan(goal_text: str, sources: list[Source], style: Style) -> BriefPlan:
+    """Return the brief: goal, offer and proof. Without the offer that the goal asks for it has a question."""
+    goal = goals.classify(goal_text)
+    offers = ranked_offers(goal_text, sources)
+    wanted = goals.wants_offer(goal_text) or goal == "offer"
+    chosen = [offers[style.offer % len(offers)]] if offers and wanted else []
+    questions = ["offer_missing"] if wanted and not offers else []
+    return BriefPlan(
+        objective=goal,
+        key_message=goal,
+        angle=_ANGLES[goal],
+        offer_ids=[offer.id for offer in chosen],
+        proof_chunk_ids=[source.id for source in sources if source.kind == "chunk"][:8],
+        address=style.form,
+        must_say=[],
+        open_questions=questions,
+    )
+
+
+def ranked_offers(goal_text: str, sources: list[Source]) -> list[Source]:
+    """Return the offers, those first whose words the goal shares."""
+    words = {word[:6] for word in re.findall(r"[^\W\d_]{4,}", goal_text.casefold())}
+    offers = [source for source in sources if source.kind == "offer"]
+
+    def shared(offer: Source) -> int:
+        mine = {word[:6] for word in re.findall(r"[^\W\d_]{4,}", f"{offer.title} {offer.text}".casefold())}
+        return len(words & mine)
+
+    return sorted(offers, key=shared, reverse=True)
+
+
+def base(plan_: BriefPlan, language: str, sources: list[Source], style: Style) -> CampaignBase:
+    """Return the copy of one language."""
+    said = phrases_for(plan_.objective, language, style.form)
+    key = (language, style.form)
+    has_offer = bool(plan_.offer_ids)
+    opening = said.lively if said.lively and style.exclamation and style.tone != "formal" else said.opening
+    paragraphs = [opening]
+    claims: list[Claim] = []
+    if not style.short:
+        paragraphs.append(said.body)
+    if has_offer:
+        paragraphs.append(phrases.OFFER[key])
+        claims.append(_offer_claim(plan_.offer_ids[0], phrases.OFFER[key]))
+    quote = None if style.short else proof(plan_, language, sources, style.form)
+    if quote is not None:
+        paragraphs.append(quote.sentence)
+        claims.append(quote)
+    if style.tone == "personal":
+        paragraphs.append(phrases.PERSONAL[key])
+    elif not style.short and not has_offer:
+        paragraphs.append(said.extra)
+    subjects = [text for text in said.subjects if has_offer or "offer1" not in text]
+    copy = EmailCopy(
+        subject=subjects[(style.subject + style.variation) % len(subjects)],
+        preheader=phrases.OFFER_PREHEADER[language] if has_offer else said.preheader,
+        paragraphs=[_calm(text) if not style.exclamation else text for text in paragraphs],
+        bullets=[],
+        cta_label=said.cta,
+        sign_off=phrases.SIGN_OFF[key],
+    )
+    return CampaignBase(lang="de" if language == "de" else "en", email=copy, claims=claims)
+
+
+def _calm(text: str) -> str:
+    return re.sub(r"!+", ".", text)
+
+
+def _offer_claim(offer_id: str, sentence: str) -> Claim:
+    return Claim(sentence=sentence, kind="price", source_ids=[offer_id])
+
+
+def proof(plan_: BriefPlan, language: str, sources: list[Source], form: str) -> Claim | None:
+    """Return one sentence of the knowledge base, word for word, that reads well in a mail; None where none does."""
+    by_id = {source.id: source for source in sources if source.kind == "chunk" and source.language == language}
+    for chunk_id in plan_.proof_chunk_ids:
+        source = by_id.get(chunk_id)
+        for sentence in _SENTENCE.split(source.text) if source else []:
+            words = " ".join(sentence.split())
+            if _quotable(words, language, form):
+                return Claim(sentence=words, kind="feature", source_ids=[chunk_id])
+    return None
+
+
+def _quotable(words: str, language: str, form: str) -> bool:
+    if not _SHORTEST_QUOTE <= len(words) <= _LONGEST_QUOTE or not words[0].isupper() or not words.endswith("."):
+        return False
+    if _MARKUP.search(words) or "?" in words or "!" in words:
+        return False
+    if language != "de":
+        return True
+    return not (_FORMAL.search(words[1:]) if form == "du" else _FAMILIAR.search(words))
