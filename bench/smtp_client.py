@@ -120,9 +120,10 @@ def compare(count: int, rounds: int) -> None:
                 plain, plain_cpu = ours(port, count, sessions, asyncio.run)
                 rows.append((source, fast, fast_cpu, plain, plain_cpu))
         source, fast, fast_cpu, plain, plain_cpu = (statistics.median(column) for column in zip(*rows, strict=True))
+        ratios = (spread([row[1] / row[0] for row in rows]), spread([row[3] / row[0] for row in rows]))
         print(
-            f"{sessions:8} | {source:13.0f} | {fast:15.0f} | {spread([row[1] / row[0] for row in rows])} | {plain:16.0f} |"
-            f" {spread([row[3] / row[0] for row in rows])} | {fast_cpu:.0f} / {plain_cpu:.0f}"
+            f"{sessions:8} | {source:13.0f} | {fast:15.0f} | {ratios[0]} | {plain:16.0f} |"
+            f" {ratios[1]} | {fast_cpu:.0f} / {plain_cpu:.0f}"
         )
 
 

@@ -62,6 +62,10 @@ class Api:
         body = None if payload is None else json.dumps(payload).encode()
         return self._call("POST", path, body, "application/json")
 
+    def put(self, path: str, payload: Any) -> Any:
+        """Change something, return JSON. Raises Refused."""
+        return self._call("PUT", path, json.dumps(payload).encode(), "application/json")
+
     def upload(self, path: str, file: Path, *, media_type: str, **fields: str) -> Any:
         """Send a file with form fields. Raises Refused."""
         body, boundary = _multipart(file, media_type, fields)

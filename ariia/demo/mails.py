@@ -2,7 +2,7 @@
 
 import email
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -23,10 +23,11 @@ class Mail:
 
     @property
     def to(self) -> str:
-        """The address in the To header, in lower case."""
+        """The address in the To header, in lower case, its domain in letters rather than in the ASCII form."""
         header = self.message["To"]
         addresses: tuple[Address, ...] = header.addresses if header else ()
-        return addresses[0].addr_spec.lower() if addresses else ""
+        local, _, domain = (addresses[0].addr_spec if addresses else "").lower().rpartition("@")
+        return f"{local}@{domain.encode().decode('idna') if domain.isascii() else domain}"
 
     @property
     def subject(self) -> str:
@@ -84,6 +85,11 @@ def _spaces(text: str) -> str:
     return re.sub(r"(?:\s|&nbsp;|&#160;|\xa0|\u202f)+", " ", text)
 
 
-def arrived(folder: Path, before: Iterable[Path]) -> list[Path]:
-    """Return the mails in the mailbox folder that were not there before."""
-    return sorted(set(folder.rglob("*.eml")) - set(before))
+def kept(folder: Path) -> dict[Path, int]:
+    """Return the mails in the mailbox folder, each with the time it was written."""
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*.eml")}
+
+
+def arrived(folder: Path, before: Mapping[Path, int]) -> list[Path]:
+    """Return the mails that were written since `before` was looked at, also under a name used before."""
+    return sorted(path for path, written in kept(folder).items() if before.get(path) != written)

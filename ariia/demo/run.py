@@ -43,7 +43,7 @@ class Demo:
     folder: Path
     today: date
     expected: Expected
-    mailbox_before: set[Path]
+    mailbox_before: dict[Path, int]
     imported: dict[str, int] = field(default_factory=dict)
     preview_url: str = ""
 
@@ -83,7 +83,7 @@ def setup(screen: Screen, service: RunningService, settings: Settings) -> Demo:
         made = create_tenant(studio | {"slug": slug})
         api = Api(service.url, made.api_key)
         screen.say(f"{prepare.people_and_sender(api, studio)} people, one sender")
-    before = set(service.mailbox.rglob("*.eml"))
+    before = mails.kept(service.mailbox)
     demo = Demo(screen, service, api, studio, folder, today, expected(members.write(folder, today)), before)
     with screen.step("Import members, visits, purchases and suppressed addresses"):
         _import(demo)

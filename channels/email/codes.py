@@ -17,7 +17,8 @@ _UNKNOWN = (
     r"|(unknown|invalid|no such) (local )?(user|recipient|mailbox|address|account|alias|destination)"
     r"|(does|do|did) ?(not|n.t) exist|no longer (exists|valid|available|in use)"
     r"|not a (known|valid) (user|recipient|mailbox)"
-    r"|(user|recipient|mailbox|account)( [^ ]{1,80})? (does ?n.t|not) (exist|found|known|listed|have an)"
+    r"|(user|recipient|mailbox|account)( [^ ]{1,80})? (does ?n.t|not) (exist|found|known|listed)"
+    r"|does(n.t| not) have an? ([^ ]{1,80} )?account"
     r"|no mailbox (here )?by that name|not (a )?local user|recipient address rejected: (user|undeliverable)"
     r"|(user|mailbox|account) (has )?(moved|been (deleted|closed|removed))|not our customer|no such domain"
 )
@@ -27,7 +28,8 @@ _FULL = (
 _RATE = r"\brate\b|too (many|fast|frequent)|try (again )?later|gr[ea]y-?list|temporar(y|ily)|throttl|connection limit"
 _FILTER = (
     r"\bspam|black-?\s?list|block-?\s?list|\brbl\b|dnsbl|spamhaus|barracuda|\bdmarc\b|\bspf\b|\bdkim\b|reputation"
-    r"|polic(y|ies)|\bptr\b|reverse dns|unsolicited|unauthenticated|content (filter|reject)|virus|suspicious|banned|filtered|^[^a-z]*rejected\W*$"
+    r"|polic(y|ies)|\bptr\b|reverse dns|unsolicited|unauthenticated|content (filter|reject)|virus|suspicious|banned"
+    r"|filtered|^[^a-z]*rejected\W*$"
     r"|\bblocked\b|access denied|not (authorized|allowed|permitted)|message (refused|rejected)|administratively"
 )
 _ASLEEP = r"frozen|expired|suspended|disabled|inactive|deactivated|over its limit"

@@ -27,10 +27,11 @@ _RESERVED = re.compile(
 _SHORT = re.compile(r"[!-<>-~](?:[ -<>-~]{0,72}[!-<>-~])?")
 _OVERLONG = re.compile(rb"([^\n]{73,75})(=(?:20|09))\r\n")
 _LINE_END = re.compile(r"\r\n|\r|\n")
-_ADDRESS = re.compile(r"[!-;=?-~]{1,254}")
+_ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9.-]{1,253}")
 _MESSAGE_ID = re.compile(r"<?([!-;=?-~]+@[!-;=?-~]+)>?")
 _DATE = re.compile(r"[A-Za-z0-9:,+ -]{20,40}")
-_URL = re.compile(r"https://[!-;=?-~]{1,900}|http://(?:127\.0\.0\.1|localhost|\[::1\])[:/][!-;=?-~]{1,900}")
+_URL = re.compile(r"https?://[!-;=?-~]{1,900}")
+_ONE_CLICK = re.compile(r"https://|http://(?:127\.0\.0\.1|localhost|\[::1\])[:/]")
 
 
 def date_text(instant: datetime) -> str:
@@ -43,7 +44,8 @@ class Parts:
     """What differs per recipient; `subject`, `html` and `text` hold the values of the skeleton's holes.
 
     `to_address` comes from `addresses.envelope`, `date` from `date_text`, `message_id` with or without brackets.
-    `list_unsubscribe` is the one-click address (RFC 8058), None for a mail that nobody can unsubscribe from.
+    `list_unsubscribe` is the one-click address (RFC 8058), None for a mail that nobody can unsubscribe from; over
+    plain http, as on a development machine, one-click is announced for loopback alone.
     """
 
     to_address: str
@@ -114,9 +116,9 @@ class Skeleton:
         `list_id` makes it list mail (List-Id, Precedence: bulk), `automatic` says that no person decided to send it
         (RFC 3834), `extra` adds headers of our own by name. Raises ValueError (BadAddress for an address).
         """
-        lines = [f"From: {mailbox(from_name, envelope(from_address), 6)}"]
+        lines = [f"From: {mailbox(from_name, _address(from_address), 6)}"]
         if reply_to:
-            lines.append(f"Reply-To: {envelope(reply_to)}")
+            lines.append(f"Reply-To: {_address(reply_to)}")
         if list_id:
             lines += [f"List-Id: {list_id_value(list_id)}", "Precedence: bulk"]
         if feedback_id:
@@ -152,6 +154,10 @@ class Skeleton:
         )
 
 
+def _address(address: str) -> str:
+    return address if _ADDRESS.fullmatch(address) else envelope(address)
+
+
 def _own_headers(parts: Parts, subject: str) -> bytes:
     message_id = _MESSAGE_ID.fullmatch(parts.message_id)
     if message_id is None or not _ADDRESS.fullmatch(parts.to_address) or not _DATE.fullmatch(parts.date):
@@ -163,8 +169,10 @@ def _own_headers(parts: Parts, subject: str) -> bytes:
     url = parts.list_unsubscribe
     if url is not None:
         if not _URL.fullmatch(url):
-            raise ValueError("one-click unsubscribing needs an https address")
-        head += f"List-Unsubscribe: <{url}>\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
+            raise ValueError("unsubscribing needs an https address")
+        head += f"List-Unsubscribe: <{url}>\r\n"
+        if _ONE_CLICK.match(url):
+            head += "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
     return head.encode("ascii")
 
 

@@ -1,6 +1,7 @@
 """The report fails when a number differs, and a mail is looked at strictly."""
 
 import io
+import os
 from collections import Counter
 from dataclasses import replace
 from email.message import EmailMessage
@@ -122,9 +123,16 @@ def test_a_flaw_in_the_headers_is_seen(tmp_path: Path, header: str, value: str, 
     assert problem in problems(mail(tmp_path, **{header: value}))
 
 
-def test_only_mails_that_are_new_are_read(tmp_path: Path) -> None:
-    (tmp_path / "alt.eml").touch()
-    before = set(tmp_path.rglob("*.eml"))
+def test_only_mails_that_are_new_are_read_also_under_a_name_used_before(tmp_path: Path) -> None:
+    for name in ("alt.eml", "wieder.eml"):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, ns=(1, 1))
+    before = mails.kept(tmp_path)
     (tmp_path / "tief").mkdir()
     (tmp_path / "tief" / "neu.eml").touch()
-    assert [path.name for path in mails.arrived(tmp_path, before)] == ["neu.eml"]
+    (tmp_path / "wieder.eml").write_text("neu")
+    assert [path.name for path in mails.arrived(tmp_path, before)] == ["neu.eml", "wieder.eml"]
+
+
+def test_a_domain_is_read_in_letters(tmp_path: Path) -> None:
+    assert mail(tmp_path, To="ute@xn--krperwerk-07a.example").to == "ute@körperwerk.example"

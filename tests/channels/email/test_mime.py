@@ -105,16 +105,23 @@ def test_a_message_has_the_headers_of_list_mail() -> None:
 def test_listmonk_3063_no_fake_one_click() -> None:
     message = parsed(compiled().splice(parts(list_unsubscribe=None)))
     assert not [name for name in message if name.startswith("List-Unsubscribe")]
-    for url in [
-        "http://studio.example/u",
-        "https://a b",
-        "mailto:a@b.de",
-        "",
-        "https://x/>, <mailto:a@b.de",
-        "https://x\r\nBcc: a",
-    ]:
-        with pytest.raises(ValueError, match="one-click"):
-            compiled().splice(parts(list_unsubscribe=url))
+    over_http = parsed(compiled().splice(parts(list_unsubscribe="http://studio.example/u")))
+    assert over_http["List-Unsubscribe"] == "<http://studio.example/u>"
+    assert "List-Unsubscribe-Post" not in over_http
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://a b", "mailto:a@b.de", "", "https://x/>, <mailto:a@b.de", "https://x\r\nBcc: a", "https://ä.example"],
+)
+def test_an_unsubscribe_address_that_could_carry_more_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="https address"):
+        compiled().splice(parts(list_unsubscribe=url))
+
+
+def test_senders_with_names_of_their_own_land_as_a_labels() -> None:
+    message = parsed(compiled(from_address="info@bücher.example").splice(parts()))
+    assert message["From"].addresses[0].addr_spec == "info@xn--bcher-kva.example"
 
 
 def test_automatic_mail_says_so_and_is_no_list_mail() -> None:
@@ -145,7 +152,7 @@ def test_a_skeleton_refuses_what_would_break_its_headers(changes: dict[str, str]
 @pytest.mark.parametrize(
     "changes",
     [
-        {"to_address": "a@b.de\r\nBcc: c"}, {"to_address": "a b@c.de"}, {"to_address": "ä@b.de"}, {"to_address": ""},
+        {"to_address": "a@b.de\r\nBcc: c"}, {"to_address": "a b@c.de"}, {"to_address": "ä@b.de"}, {"to_address": "a@b.de,c@d.de"}, {"to_address": ""},
         {"message_id": "a\r\n@b"}, {"message_id": "a"}, {"date": "today\r\nBcc: x"},
     ],
 )  # fmt: skip
