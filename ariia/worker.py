@@ -30,7 +30,7 @@ def make_app(redis_url: str | None) -> Celery:
     app = Celery("ariia", set_as_current=False)
     app.set_default()
     app.conf.update(
-        broker_url=redis_url or "memory://",
+        broker_url=redis_url or "memory://localhost",
         broker_transport_options={"polling_interval": 0.002} if redis_url is None else {
             "visibility_timeout": 3_600, "unacked_restore_throttle": 1,
         },
@@ -79,9 +79,15 @@ def _register(app: Celery) -> None:
                 _running.discard(key)
         relay.sweep(ring)
 
+    def deliver() -> None:
+        relay.deliver(ring)
+
+    def sweep() -> None:
+        relay.sweep(ring)
+
     app.task(run, name="ariia.run")
-    app.task(lambda: relay.deliver(ring), name="ariia.relay")
-    app.task(lambda: relay.sweep(ring), name="ariia.sweep")
+    app.task(deliver, name="ariia.relay")
+    app.task(sweep, name="ariia.sweep")
 
 
 def _run(task: str, tenant_id: UUID, subject: UUID, outbox_id: UUID | None) -> None:
@@ -142,15 +148,23 @@ def ring_through(redis_url: str) -> None:
     outbox.set_bell(lambda: app.send_task("ariia.relay"))
 
 
-@worker_init.connect  # type: ignore[untyped-decorator] # celery has no types
 def _prepare_worker(**_: object) -> None:
+    """Open database and logs before the first task; a worker that cannot does not start."""
+    settings = get_settings()
+    if settings.smtp_url is None or settings.database_url is None:
+        raise SystemExit("a separate worker needs ARIIA_DATABASE_URL and ARIIA_SMTP_URL")
     process.prepare()
+    ring_through(settings.redis_url or "")
 
 
 def __getattr__(name: str) -> Celery:
     """`celery -A ariia.worker` looks for `app`; it is made when asked for, from the settings."""
     if name in {"app", "celery"}:
-        made = make_app(get_settings().redis_url)
+        redis_url = get_settings().redis_url
+        if redis_url is None:
+            raise SystemExit("a separate worker needs ARIIA_REDIS_URL; without it the web process works itself")
+        made = make_app(redis_url)
+        worker_init.connect(_prepare_worker, weak=False)
         globals()["app"] = made
         return made
     raise AttributeError(name)

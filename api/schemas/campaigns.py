@@ -24,9 +24,7 @@ class AudienceIn(Input):
     inactive_days: Annotated[int, Field(strict=True, ge=1, le=3_650)] | None = Field(
         None, description="Only members whose last visit is at least so many days ago."
     )
-    statuses: list[Literal["active", "paused", "left", "prospect"]] = Field(
-        default=["active", "paused"], min_length=1
-    )
+    statuses: list[Literal["active", "paused", "left", "prospect"]] = Field(default=["active", "paused"], min_length=1)
 
 
 class ScheduleIn(Input):

@@ -123,6 +123,14 @@ class Form:
     buttons: tuple[tuple[str, str], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link with the pieces of text that stand in it."""
+
+    url: str
+    texts: tuple[str, ...]
+
+
 class _Forms(HTMLParser):
     def __init__(self, base: str) -> None:
         super().__init__()
@@ -133,14 +141,15 @@ class _Forms(HTMLParser):
         self._area: str | None = None
         self.found: list[Form] = []
         self.frames: list[str] = []
-        self.links: list[str] = []
+        self.links: list[Link] = []
+        self._link: tuple[str, list[str]] | None = None
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = {name: value or "" for name, value in attrs}
         if tag == "iframe" and values.get("src"):
             self.frames.append(urljoin(self._base, values["src"]))
         elif tag == "a" and values.get("href"):
-            self.links.append(urljoin(self._base, values["href"]))
+            self._link = (urljoin(self._base, values["href"]), [])
         elif tag == "form":
             self._target = (values.get("method", "get").lower(), urljoin(self._base, values.get("action", "")))
             self._fields, self._buttons = {}, []
@@ -161,10 +170,15 @@ class _Forms(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self._area is not None:
             self._fields[self._area] += data
+        if self._link is not None and data.strip():
+            self._link[1].append(data.strip())
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "textarea":
             self._area = None
+        elif tag == "a" and self._link is not None:
+            self.links.append(Link(self._link[0], tuple(self._link[1])))
+            self._link = None
         elif tag == "form" and self._target is not None:
             self.found.append(Form(*self._target, self._fields, tuple(self._buttons)))
             self._target = None
@@ -176,7 +190,7 @@ class Page:
 
     answer: Answer
     forms: tuple[Form, ...]
-    links: tuple[str, ...]
+    links: tuple[Link, ...]
     frames: tuple[str, ...]
 
 

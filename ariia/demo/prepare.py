@@ -2,17 +2,19 @@
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
+from time import sleep
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from ariia.demo.client import Api
 from ariia.demo.people import STUDIO
 from ariia.demo.progress import Screen
+from kernel import clock
 
 DOCUMENTS = {
     "preisliste.md": "de",
@@ -96,7 +98,8 @@ def import_members(api: Api, screen: Screen, folder: Path, *, attested_by: str) 
 
 
 def _said(row: dict[str, Any]) -> str:
-    return "; ".join(f"{p['column']} {p['problem']}".strip() for p in row["problems"])
+    first = row["problems"][0]
+    return f"{first['column']} {first['problem']}".strip()
 
 
 def _upload(api: Api, path: str, file: Path, **fields: str) -> dict[str, Any]:
@@ -151,8 +154,12 @@ def offer(row: dict[str, str], today: date) -> dict[str, Any]:
 def prices_of(key: str) -> tuple[str, ...]:
     """Return the price of an offer as a German and as an English mail may write it."""
     amount = next(row["price"] for row in _rows(STUDIO / "angebote.csv") if row["key"] == key)
-    english = amount.replace(",", ".")
-    return f"{amount} €", f"€{english}", f"€ {english}", f"EUR {english}"
+    short = amount.removesuffix(",00")
+    return tuple(
+        form
+        for number in dict.fromkeys((amount, short))
+        for form in (f"{number} €", f"€{number.replace(',', '.')}", f"EUR {number.replace(',', '.')}")
+    )
 
 
 def _minor(amount: str) -> int:
@@ -214,3 +221,28 @@ def campaign(api: Api, studio: dict[str, Any]) -> dict[str, Any]:
         },
     )
     return made
+
+
+class NotWritten(RuntimeError):  # noqa: N818
+    """The agent's run did not end in a draft; the text says how it ended."""
+
+
+def wait_for_draft(
+    api: Api, campaign_id: str, patience: timedelta, tell: Callable[[int, str], None] = lambda _percent, _stage: None
+) -> None:
+    """Return when the agent's run is over; `tell` hears percent and stage meanwhile.
+
+    Raises NotWritten when it took longer than `patience`, or ended in something else than a draft.
+    """
+    until = clock.now() + patience
+    while True:
+        seen = api.get(f"/campaigns/{campaign_id}")
+        run = seen["run"] or {}
+        tell(run.get("percent") or 0, run.get("stage") or "waiting")
+        if seen["status"] != "ai_generating" or clock.now() > until:
+            break
+        sleep(0.1)
+    if seen["status"] != "pending_review":
+        asked = "; ".join(question["text"] for question in seen["questions"])
+        said = run.get("error_detail") or run.get("error_code") or asked or "no answer in time"
+        raise NotWritten(f"the draft is {seen['status']}: {said}")

@@ -6,7 +6,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from rich.console import Console
+from rich.markup import escape
+from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 
 @dataclass(slots=True)
@@ -24,7 +27,7 @@ class Bar:
 
 @dataclass(slots=True)
 class Screen:
-    """The demo's output. On a pipe bars are left out and the lines stay."""
+    """The demo's output. Without a terminal the bars are left out and the lines stay."""
 
     console: Console = field(default_factory=lambda: Console(highlight=False))
     seconds: dict[str, float] = field(default_factory=dict)
@@ -33,14 +36,18 @@ class Screen:
     def step(self, title: str) -> Iterator[None]:
         """Say what is done now, and afterwards how long it took."""
         began = time.monotonic()
-        self.console.print(f"[bold]{len(self.seconds) + 1:>2}[/bold]  {title}")
+        self.console.print(f"[bold]{len(self.seconds) + 1:>2}  {escape(title)}[/bold]")
         yield
         self.seconds[title] = time.monotonic() - began
         self.say(f"[dim]{self.seconds[title]:.1f} s[/dim]")
 
-    def say(self, text: str) -> None:
-        """Print one line under the present step."""
-        self.console.print(f"    {text}")
+    def say(self, text: str | Text) -> None:
+        """Print one line under the present step; a string may hold markup."""
+        self.console.print(Padding(text, (0, 0, 0, 4), expand=False))
+
+    def quote(self, text: str) -> None:
+        """Print what people or the product wrote, as it is."""
+        self.say(Text(text))
 
     @contextmanager
     def bar(self, title: str, total: float) -> Iterator[Bar]:
@@ -51,5 +58,5 @@ class Screen:
             MofNCompleteColumn(),
             TimeElapsedColumn(),
         )
-        with Progress(*columns, console=self.console, transient=not self.console.is_terminal) as progress:
+        with Progress(*columns, console=self.console, disable=not self.console.is_terminal) as progress:
             yield Bar(progress, progress.add_task(title, total=total))

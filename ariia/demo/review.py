@@ -1,11 +1,13 @@
 """What the approver does in the browser: opens the preview as several members, keeps the pages, and approves."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import unescape
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from ariia.demo.client import Browser, Form, Page
+from ariia.demo.client import Browser, Form, Link, Page
 
 _STEPS = 3
 
@@ -16,29 +18,34 @@ class NotApproved(RuntimeError):  # noqa: N818
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One look at the preview, kept as a file."""
+    """One look at the preview: through whose eyes, the subject there, and where the page is kept."""
 
-    url: str
+    who: str
+    subject: str
     file: Path
 
 
 def as_members(browser: Browser, url: str, folder: Path, *, most: int = 3) -> list[Seen]:
     """Open the preview as up to `most` members that the page offers; keep each page with its mail frame.
 
-    Raises NotApproved when the page cannot be opened.
+    Raises NotApproved when a page cannot be opened.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    first = _opened(browser, url)
-    views = _member_links(first, url)
-    seen = []
-    for n, link in enumerate(views[:most], start=1):
-        page = _opened(browser, link)
-        file = folder / f"member-{n}.html"
-        file.write_bytes(page.answer.body)
-        for frame in page.frames[:1]:
-            (folder / f"member-{n}-mail.html").write_bytes(_opened(browser, frame).answer.body)
-        seen.append(Seen(link, file))
-    return seen
+    return [
+        _seen(browser, link, folder / f"member-{n}.html")
+        for n, link in enumerate(_different(_opened(browser, url), url, most), start=1)
+    ]
+
+
+def _seen(browser: Browser, link: Link, file: Path) -> Seen:
+    page = _opened(browser, link.url)
+    if not page.frames:
+        raise NotApproved("the page shows no mail")
+    file.write_bytes(page.answer.body)
+    frame = _opened(browser, page.frames[0]).answer
+    file.with_stem(f"{file.stem}-mail").write_bytes(frame.body)
+    title = re.search(r"<title>(.*?)</title>", frame.text, re.DOTALL)
+    return Seen(", ".join(link.texts), unescape(title.group(1)) if title else "", file)
 
 
 def _opened(browser: Browser, url: str) -> Page:
@@ -48,16 +55,20 @@ def _opened(browser: Browser, url: str) -> Page:
     return page
 
 
-def _member_links(page: Page, url: str) -> list[str]:
-    """Return the page's links to itself as another member, one per member, in the page's order."""
+def _different(page: Page, url: str, most: int) -> list[Link]:
+    """Return the page's links to itself as another member, first those whose note differs, in the page's order."""
     path = urlsplit(url).path
-    links: dict[str, str] = {}
+    links: dict[str, Link] = {}
     for link in page.links:
-        parts = urlsplit(link)
-        member = parse_qs(parts.query).get("member")
-        if parts.path == path and member:
-            links.setdefault(member[0], link)
-    return list(links.values())
+        parts = urlsplit(link.url)
+        query = parse_qs(parts.query)
+        if parts.path == path and "member" in query and "lang" not in query:
+            links.setdefault(query["member"][0], link)
+    by_note: dict[str, Link] = {}
+    for link in links.values():
+        by_note.setdefault(link.texts[-1] if link.texts else "", link)
+    chosen = [*by_note.values(), *(link for link in links.values() if link not in by_note.values())][:most]
+    return [link for link in links.values() if link in chosen]
 
 
 def approve(browser: Browser, url: str, *, name: str) -> Page:

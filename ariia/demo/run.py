@@ -7,7 +7,8 @@ number differs from what the member generator expects.
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,13 +19,14 @@ from ariia.bootstrap import create_tenant
 from ariia.demo import mails, members, prepare, report, review
 from ariia.demo.client import Api, Browser, Refused
 from ariia.demo.people import Expected, expected
-from ariia.demo.progress import Screen
+from ariia.demo.progress import Bar, Screen
 from ariia.serve import RunningService, start_service
 from kernel import clock
 from kernel.ids import new_id
 from kernel.settings import Settings
 
-_PATIENCE = 180
+_PATIENCE = timedelta(seconds=180)
+_SHOWN = 5
 _OVER = frozenset({"sent", "failed", "cancelled", "held", "paused"})
 
 
@@ -55,7 +57,7 @@ def main(settings: Settings) -> int:
         service = start_service(settings)
     try:
         return _run(screen, service, settings)
-    except (DemoFailed, Refused, review.NotApproved) as error:
+    except (DemoFailed, Refused, prepare.NotWritten, review.NotApproved) as error:
         screen.console.print(f"[red]The demo stopped:[/] {error}")
         return 1
     finally:
@@ -103,13 +105,13 @@ def _import(demo: Demo) -> None:
     counts = ", ".join(f"{count} {name}" for name, count in result.done.items() if not name.startswith("note_"))
     demo.screen.say(f"{counts}; {result.visits} visits, {result.purchases} purchases, {result.suppressed} suppressed")
     for line in result.refused[:3]:
-        demo.screen.say(f"[dim]refused, {line}[/]")
+        demo.screen.quote(f"refused, {line}")
 
 
 def write_draft(demo: Demo) -> str:
     """Create the campaign, let the agent write, and return the campaign's id."""
     with demo.screen.step("Write the draft from one sentence"):
-        demo.screen.say(f"[italic]{prepare.sentence('goal.txt')}[/]")
+        demo.screen.quote(prepare.sentence("goal.txt"))
         campaign = str(prepare.campaign(demo.api, demo.studio)["id"])
         demo.api.post(f"/campaigns/{campaign}/generate", {})
         _written(demo, campaign)
@@ -118,19 +120,13 @@ def write_draft(demo: Demo) -> str:
 
 
 def _written(demo: Demo, campaign: str) -> None:
-    """Wait until the agent's run is over. Raises DemoFailed when it did not end in a draft."""
-    until = time.monotonic() + _PATIENCE
     with demo.screen.bar("the agent writes", 100) as bar:
-        while time.monotonic() < until:
-            seen = demo.api.get(f"/campaigns/{campaign}")
-            run = seen["run"] or {}
-            bar.to(run.get("percent") or 0, says=f"the agent writes: {run.get('stage') or 'waiting'}")
-            if seen["status"] != "ai_generating":
-                break
-            time.sleep(0.1)
-    if seen["status"] != "pending_review":
-        asked = "; ".join(question["text"] for question in seen["questions"])
-        raise DemoFailed(f"the draft is {seen['status']}: {run.get('error_code') or asked or 'no answer in time'}")
+        tell = partial(_tell, bar)
+        prepare.wait_for_draft(demo.api, campaign, _PATIENCE, tell)
+
+
+def _tell(bar: Bar, percent: int, stage: str) -> None:
+    bar.to(percent, says=f"the agent writes: {stage}")
 
 
 def _current(demo: Demo, campaign: str) -> dict[str, Any]:
@@ -141,7 +137,7 @@ def _current(demo: Demo, campaign: str) -> dict[str, Any]:
 
 def _show_draft(demo: Demo, revision: dict[str, Any]) -> None:
     for language, variant in revision["content"]["languages"].items():
-        demo.screen.say(f"{language}: [bold]{variant['email']['subject']}[/] – {variant['email']['preheader']}")
+        demo.screen.quote(f"{language}: {variant['email']['subject']} | {variant['email']['preheader']}")
     demo.screen.say(
         f"revision {revision['n']}, written by: {revision['origin']}, "
         f"{len(revision['claims'])} claims with sources, {len(revision['findings'])} findings"
@@ -156,7 +152,7 @@ def look(demo: Demo, campaign: str) -> None:
         if len(seen) != 3:  # noqa: PLR2004
             raise DemoFailed(f"the preview offers {len(seen)} members, not three")
         for look_at in seen:
-            demo.screen.say(str(look_at.file))
+            demo.screen.quote(f"as {look_at.who}: {look_at.subject}")
 
 
 def revise(demo: Demo, campaign: str) -> None:
@@ -173,21 +169,23 @@ def revise(demo: Demo, campaign: str) -> None:
         if second["content_hash"] == first["content_hash"]:
             raise DemoFailed("the feedback changed nothing")
         difference = demo.api.get(f"/campaigns/{campaign}/revisions/{second['id']}/diff")
-        for changed in difference["fields"]:
-            demo.screen.console.print(_words(changed["path"], changed["words"]))
+        for changed in difference["fields"][:_SHOWN]:
+            demo.screen.say(_words(changed["path"], changed["words"]))
+        if len(difference["fields"]) > _SHOWN:
+            demo.screen.say(f"and {len(difference['fields']) - _SHOWN} more fields")
         _show_draft(demo, second)
 
 
 def _words(path: str, words: list[tuple[str, str]]) -> Text:
     """Return a word diff in colours that also reads without them."""
-    line = Text(f"    {path}: ", style="dim")
+    line = Text(f"{path}: ")
     for operation, text in words:
         if operation == "delete":
             line.append(f"[-{text}-]", style="red")
         elif operation == "insert":
             line.append(f"{{+{text}+}}", style="green")
         else:
-            line.append(text, style="not dim")
+            line.append(text, style="dim")
     return line
 
 
@@ -217,8 +215,8 @@ def send(demo: Demo, campaign: str, will_send: int) -> float:
             bar.to(seen["counts"].get("sent", 0))
             if seen["status"] in _OVER:
                 break
-            if time.monotonic() - began > _PATIENCE:
-                raise DemoFailed(f"sending did not end within {_PATIENCE} s: {seen['counts']}")
+            if time.monotonic() - began > _PATIENCE.total_seconds():
+                raise DemoFailed(f"sending did not end within {_PATIENCE.seconds} s: {seen['counts']}")
             time.sleep(0.1)
         seconds = time.monotonic() - began
     if seen["status"] != "sent":
@@ -233,7 +231,7 @@ def conclude(demo: Demo, campaign: str, flight: dict[str, Any], seconds: float) 
         received = [mails.read(path) for path in paths]
         flawed = _flawed(demo, received)
         for path, wrong in flawed[:5]:
-            demo.screen.say(f"[red]{path.name}: {'; '.join(wrong)}[/]")
+            demo.screen.quote(f"wrong in {path.name}: {'; '.join(wrong)}")
         if received:
             _show_mail(demo, received)
     seen = demo.api.get(f"/campaigns/{campaign}")
@@ -262,11 +260,10 @@ def _flawed(demo: Demo, received: list[mails.Mail]) -> list[tuple[Path, list[str
 
 def _show_mail(demo: Demo, received: list[mails.Mail]) -> None:
     mail = min(received, key=lambda each: each.to != "joerg.mueller-luedenscheidt@mail.example")
-    demo.screen.say(f"To: {mail.header('To')}")
-    demo.screen.say(f"Subject: {mail.subject}")
-    demo.screen.say(f"List-Unsubscribe: {mail.header('List-Unsubscribe')[:60]}…")
+    for name in ("To", "Subject", "List-Unsubscribe", "List-Unsubscribe-Post"):
+        demo.screen.quote(f"{name}: {mail.header(name)}")
     for line in mail.part("plain").strip().splitlines():
-        demo.screen.console.print(f"    │ {line}", markup=False)
+        demo.screen.quote(f"│ {line}")
 
 
 def _places(demo: Demo, sent: int, seconds: float) -> None:

@@ -114,7 +114,6 @@ class _Steps:
             server_hostname=self._relay.host,
             ssl_handshake_timeout=self._relay.connect_timeout,
         )
-        wire.start_again()
         wire.connection_made(cast("asyncio.Transport", transport))
 
     async def _sign_in(self, wire: Wire, extensions: dict[str, str]) -> None:

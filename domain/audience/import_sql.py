@@ -152,7 +152,7 @@ WHERE k.tenant_id = :tenant AND k.source = :source
 """
 
 _NOTE_CONSENT = """
-UPDATE staging s SET notes = notes || jsonb_build_array(jsonb_build_object('column', 'consent_email', 'problem',
+UPDATE staging s SET notes = s.notes || jsonb_build_array(jsonb_build_object('column', 'consent_email', 'problem',
   CASE WHEN x.id IS NOT NULL THEN 'the address is suppressed: it stays so'
        WHEN NOT s.is_new THEN 'an import never raises the consent of a known member'
        WHEN CAST(:attested_by AS text) IS NULL THEN 'nobody attests to it: not recorded'

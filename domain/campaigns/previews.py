@@ -146,3 +146,20 @@ def revoke(session: Session, campaign_id: UUID, link_id: UUID, *, actor: str) ->
         link.revoked_at, link.revoked_because = clock.now(), "revoked"
         audit.append(session, actor=actor, action="preview.revoke", subject=str(campaign_id), link=str(link.id))
     session.flush()
+
+
+def follow(session: Session, link_id: UUID) -> NewLink:
+    """Return a link to the current draft for the holder of a superseded one, with the rest of its life.
+
+    Raises Gone when the link ended for another reason or is past its end.
+    """
+    link = session.execute(
+        select(PreviewLink).where(PreviewLink.tenant_id == db.tenant_of(session), PreviewLink.id == link_id)
+    ).scalar_one_or_none()
+    if link is None:
+        raise NotFound("preview")
+    left = (link.expires_at - _database_now(session)).total_seconds() / 3600
+    if link.revoked_because != "superseded" or left <= 0:
+        raise Gone("This link is no longer valid. Ask for a new one.", code="link_expired", reason="expired")
+    hours = max(1, min(LONGEST_HOURS, int(left)))
+    return create(session, link.campaign_id, actor=f"link:{link.id}", purpose=link.purpose, hours=hours)

@@ -9,9 +9,10 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from ariia.demo.client import Api, Browser, Refused
+from ariia.demo.client import Api, Browser, Link, Refused
 
-PAGE = """<!doctype html><p>Freigabe</p><a href="?member=2">zweites</a><iframe src="/rahmen/1"></iframe>
+PAGE = """<!doctype html><p>Freigabe</p>
+<a href="?member=2">zweites <small>EN</small></a><iframe src="/rahmen/1"></iframe>
 <form method="post" action="/freigabe"><input type="hidden" name="csrf" value="t&amp;k">
 <input type="checkbox" name="nein"><input type="checkbox" name="ja" value="1" checked>
 <textarea name="notiz">gut so</textarea><button name="verb" value="approve">Freigeben</button></form>"""
@@ -94,7 +95,7 @@ def test_a_form_is_sent_as_a_browser_would(server: ThreadingHTTPServer) -> None:
     browser = Browser()
     page = browser.open(f"{url(server)}/seite")
     (form,) = page.forms
-    assert page.links == (f"{url(server)}/seite?member=2",)
+    assert page.links == (Link(f"{url(server)}/seite?member=2", ("zweites", "EN")),)
     assert page.frames == (f"{url(server)}/rahmen/1",)
     assert form.buttons == (("verb", "approve"),)
     after = browser.submit(form, verb="approve", name="Katharina")

@@ -1,3 +1,4 @@
+import base64
 import unicodedata
 from email import message_from_bytes
 from email.header import decode_header, make_header
@@ -41,6 +42,18 @@ VALUES = st.one_of(
 def test_the_measured_attack_ends_as_text() -> None:
     assert headers.header_text("Hi =?utf-8?q?x=0D=0ABcc:_evil?=") == "Hi x Bcc: evil"
     assert b"\r\nBcc" not in headers.encode_header("Subject", "Hi =?utf-8?q?x=0D=0ABcc:_evil?=")
+
+
+def test_what_is_still_an_encoded_word_after_three_rounds_is_encoded_and_not_passed_through() -> None:
+    value = "x\r\nBcc: evil"
+    for _ in range(5):
+        value = f"=?utf-8?b?{base64.b64encode(value.encode()).decode()}?="
+    text = headers.header_text(value)
+    assert text.startswith("=?utf-8?b?")
+    raw = headers.encode_header("Subject", value)
+    assert text.encode() not in raw
+    assert str(message_from_bytes(raw, policy=default)["Subject"]) == text
+    assert text.encode() not in headers.mailbox(value, "a@b.example", 4).encode()
 
 
 @pytest.mark.parametrize(

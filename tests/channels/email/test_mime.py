@@ -152,7 +152,8 @@ def test_a_skeleton_refuses_what_would_break_its_headers(changes: dict[str, str]
 @pytest.mark.parametrize(
     "changes",
     [
-        {"to_address": "a@b.de\r\nBcc: c"}, {"to_address": "a b@c.de"}, {"to_address": "ä@b.de"}, {"to_address": "a@b.de,c@d.de"}, {"to_address": ""},
+        {"to_address": "a@b.de\r\nBcc: c"},
+        {"to_address": "a b@c.de"}, {"to_address": "ä@b.de"}, {"to_address": "a@b.de,c@d.de"}, {"to_address": ""},
         {"message_id": "a\r\n@b"}, {"message_id": "a"}, {"date": "today\r\nBcc: x"},
     ],
 )  # fmt: skip

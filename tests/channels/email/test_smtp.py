@@ -6,7 +6,6 @@ import pytest
 
 from channels.base import FailureKind, Scope, SendFailed
 from channels.email.adapter import run
-from channels.email.session import dot_stuffed
 from channels.email.settings import Relay, parse
 from channels.email.smtp import Envelope, SmtpPool, SmtpSession
 from tests.fakes.smtp_sink import Fault, SmtpSink
@@ -391,52 +390,3 @@ def test_a_cancelled_message_leaves_no_half_transaction_behind() -> None:
     with SmtpSink([Fault("rcpt", only_late=True, delay=0.3, times=1)]) as sink:
         run(cancel(sink))
         assert [kept.message_id for kept in sink.messages] == ["2@studio.example"]
-
-
-@pytest.mark.parametrize("lenient", [True, False])
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"Subject: a\r\n\r\n.\r\n..\r\n.hidden\r\n",
-        b".",
-        b"Subject: a\r\n\r\nno end",
-        b"Subject: a\n\nbare\n.\nMAIL FROM:<evil@x.example>\nRCPT TO:<b@x.example>\nDATA\nSubject: b\n\nsecond\n.\n",
-        b"Subject: a\r\n\r\nx\n.\r\nMAIL FROM:<evil@x.example>\r\n",
-        b"Subject: a\r\n\r\nx\r\n.\nMAIL FROM:<evil@x.example>\r\n",
-        b"Subject: a\r\n\r\nx\r.\rMAIL FROM:<evil@x.example>\r",
-        b"Subject: a\r\n\r\nx\r\r\n.\r\r\nMAIL FROM:<evil@x.example>\r\n",
-    ],
-)
-def test_no_body_ends_early_or_carries_a_second_message(body: bytes, lenient: bool) -> None:
-    with SmtpSink(lenient=lenient) as sink:
-        assert send_one(relay(sink), message(1, body)) is None
-        assert sink.count == 1
-        assert sink.commands["MAIL"] == 1
-    normal = body.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
-    assert sink.messages[0].data == (normal if normal.endswith(b"\r\n") else normal + b"\r\n")
-
-
-def test_an_empty_body_is_a_lone_dot() -> None:
-    assert dot_stuffed(b"") == b".\r\n"
-
-
-@pytest.mark.parametrize(
-    "address", ["a@b.example\r\nDATA", "a b@c.example", "a@b.example>", "<a@b.example", "ä@b.example", "", "a\x00@b.de"]
-)
-def test_an_envelope_address_cannot_carry_a_command(address: str) -> None:
-    with SmtpSink() as sink:
-        failure = send_one(relay(sink), Envelope("bounce@studio.example", address, b"x"))
-        assert failure is not None
-        assert failure.kind is FailureKind.PERMANENT_RECIPIENT
-        if address:
-            failure = send_one(relay(sink), Envelope(address, "anna@mail.example", b"x"))
-            assert failure is not None
-            assert failure.kind is FailureKind.PERMANENT_CONFIG
-        assert sink.connections == 0
-
-
-def test_a_large_message_arrives_whole() -> None:
-    body = b"Subject: big\r\n\r\n" + b".line of a large message\r\n" * 200_000
-    with SmtpSink() as sink:
-        assert send_one(relay(sink), message(1, body)) is None
-        assert sink.messages[0].data == body
