@@ -77,6 +77,8 @@ def approve(browser: Browser, url: str, *, name: str) -> Page:
     Raises NotApproved when no form approves or the service refuses.
     """
     page = _opened(browser, url)
+    if _approving(page.forms)[0] is None:
+        raise NotApproved("the page offers no way to approve")
     for _ in range(_STEPS):
         form, button = _approving(page.forms)
         if form is None:

@@ -16,6 +16,8 @@ _LOCALES = {"de": "de_DE", "en": "en_GB"}
 _NAME = re.compile(r"[^\W\d_]+(?:[ .'’-]+[^\W\d_]+)*\.?")
 _LONGEST_NAME = 40
 _SHOUTING = 4
+# What exports write where there is no name.
+_NO_NAMES = {"none", "null", "nil", "nan", "undefined", "unbekannt", "unknown", "test", "xxx", "na"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ def usable_name(name: str | None) -> str:
     if not name:
         return ""
     name = unicodedata.normalize("NFC", name).strip()
-    if not name or len(name) > _LONGEST_NAME or not _NAME.fullmatch(name):
+    if not name or len(name) > _LONGEST_NAME or not _NAME.fullmatch(name) or name.casefold() in _NO_NAMES:
         return ""
     if len(name) >= _SHOUTING and name.isupper():
         return name.title()

@@ -214,7 +214,7 @@ class _Run:
         if kind is FailureKind.PERMANENT_CONFIG:
             self._stop(f"{failure.code} {failure.text}".strip())
             return Answer(message.id, message.attempt_id, "pending", None, **known)
-        if kind in {FailureKind.PERMANENT_CONTENT, FailureKind.SENDER_FAULT}:
+        if not failure.retryable:
             return Answer(message.id, message.attempt_id, "failed", Reason.REFUSED, **known)
         self._failures += failure.phase in {"connect", "greeting", "ehlo", "tls", "auth"}
         if self._failures >= _MOST_FAILURES:

@@ -5,7 +5,7 @@ from agents.llm.builtin.phrases import Phrases
 DU: dict[str, Phrases] = {
     "reactivation": Phrases(
         subjects=(
-            "{?first_name: {first_name}, }dein Platz im {studio} wartet",
+            "Dein Platz im {studio} wartet{?first_name: , {first_name}}",
             "{?favourite_course: {favourite_course} ohne dich? }Komm wieder vorbei",
             "Zeit für dich: zurück ins {studio}",
         ),
@@ -22,7 +22,7 @@ DU: dict[str, Phrases] = {
         closing="",
     ),
     "offer": Phrases(
-        subjects=("{?first_name: {first_name}, }ein Angebot für dich", "Neu im {studio}: {offer1_title}"),
+        subjects=("Ein Angebot für dich{?first_name: , {first_name}}", "Neu im {studio}: {offer1_title}"),
         preheader="Ein Angebot, das zu deinem Training passt.",
         opening="heute haben wir ein Angebot für dich, das wir gern mit dir teilen.",
         lively="heute haben wir ein Angebot für dich, das wir gern mit dir teilen!",
@@ -32,7 +32,7 @@ DU: dict[str, Phrases] = {
         closing="",
     ),
     "event": Phrases(
-        subjects=("{?first_name: {first_name}, }du bist eingeladen", "Komm vorbei: wir laden dich ein"),
+        subjects=("Du bist eingeladen{?first_name: , {first_name}}", "Komm vorbei: wir laden dich ein"),
         preheader="Wir laden dich ein und freuen uns auf dich.",
         opening="wir laden dich herzlich ein.",
         body="Es wird ein Termin zum Mitmachen, Kennenlernen und Fragen stellen. Bring gern jemanden mit.",
@@ -41,7 +41,7 @@ DU: dict[str, Phrases] = {
         closing="",
     ),
     "newsletter": Phrases(
-        subjects=("Neues aus dem {studio}", "{?first_name: {first_name}, }das ist neu bei uns"),
+        subjects=("Neues aus dem {studio}", "Das ist neu bei uns{?first_name: , {first_name}}"),
         preheader="Was sich bei uns tut, kurz für dich zusammengefasst.",
         opening="hier ist, was sich bei uns gerade tut.",
         body="Wir haben die Neuigkeiten kurz gehalten, damit du schnell findest, was für dich dabei ist.",
@@ -81,7 +81,7 @@ DU: dict[str, Phrases] = {
         closing="",
     ),
     "feedback": Phrases(
-        subjects=("{?first_name: {first_name}, }wie gefällt es dir bei uns?", "Deine Meinung zählt"),
+        subjects=("Wie gefällt es dir bei uns?", "Deine Meinung zählt"),
         preheader="Ein paar Worte von dir helfen uns weiter.",
         opening="wie gefällt es dir bei uns? Deine Rückmeldung hilft uns, besser zu werden.",
         body="Schreib uns in ein paar Sätzen, was gut läuft und was dich stört. Wir lesen jede Antwort.",
@@ -90,7 +90,7 @@ DU: dict[str, Phrases] = {
         closing="",
     ),
     "information": Phrases(
-        subjects=("{?first_name: {first_name}, }eine Nachricht aus dem {studio}", "Gut zu wissen: {studio}"),
+        subjects=("Eine Nachricht aus dem {studio}{?first_name: , {first_name}}", "Gut zu wissen: {studio}"),
         preheader="Eine kurze Information aus deinem Studio.",
         opening="wir möchten dich kurz auf dem Laufenden halten.",
         body="Auf unserer Seite findest du alles, was für dich wichtig ist.",

@@ -5,14 +5,14 @@ from agents.llm.builtin.phrases import Phrases
 EN: dict[str, Phrases] = {
     "reactivation": Phrases(
         subjects=(
-            "{?first_name: {first_name}, }your place at {studio} is waiting",
+            "Your place at {studio} is waiting{?first_name: , {first_name}}",
             "{?favourite_course: {favourite_course} without you? }Come back soon",
             "Time for you: back to {studio}",
         ),
         preheader="A good moment to start again, at your own pace.",
-        opening="we have not seen you for a while and would love to welcome you back. "
+        opening="We have not seen you for a while and would love to welcome you back. "
         "{?favourite_course: {favourite_course} goes on, and your place is quickly yours again.}",
-        lively="it is good to have you with us! We have not seen you for a while and would love to welcome you back. "
+        lively="It is good to have you with us! We have not seen you for a while and would love to welcome you back. "
         "{?favourite_course: {favourite_course} goes on, and your place is quickly yours again.}",
         body="Getting back is easier than it seems: a single session is enough to find your feet. Just pick a "
         "time that "
@@ -22,28 +22,28 @@ EN: dict[str, Phrases] = {
         closing="",
     ),
     "offer": Phrases(
-        subjects=("{?first_name: {first_name}, }an offer for you", "New at {studio}: {offer1_title}"),
+        subjects=("An offer for you{?first_name: , {first_name}}", "New at {studio}: {offer1_title}"),
         preheader="An offer that goes well with your training.",
-        opening="today we have an offer that we would like to share with you.",
-        lively="today we have an offer that we would like to share with you!",
+        opening="Today we have an offer that we would like to share with you.",
+        lively="Today we have an offer that we would like to share with you!",
         body="It is for everybody who is already with us. A click is enough, we do the rest for you.",
         extra="If you have questions, ask us at the desk or reply to this e-mail.",
         cta="See the offer",
         closing="",
     ),
     "event": Phrases(
-        subjects=("{?first_name: {first_name}, }you are invited", "Come along: you are invited"),
+        subjects=("You are invited{?first_name: , {first_name}}", "Come along: you are invited"),
         preheader="We invite you and look forward to seeing you.",
-        opening="we would like to invite you.",
+        opening="We would like to invite you.",
         body="It is a chance to join in, to meet people and to ask questions. Feel free to bring somebody along.",
         extra="Let us know whether you are coming, so that we keep a place for you.",
         cta="Save my place",
         closing="",
     ),
     "newsletter": Phrases(
-        subjects=("News from {studio}", "{?first_name: {first_name}, }here is what is new"),
+        subjects=("News from {studio}", "Here is what is new{?first_name: , {first_name}}"),
         preheader="What is going on with us, in short.",
-        opening="here is what is going on with us at the moment.",
+        opening="Here is what is going on with us at the moment.",
         body="We have kept the news short, so that you quickly find what is in it for you.",
         extra="If you miss a topic, just reply to this e-mail.",
         cta="Read more",
@@ -52,8 +52,8 @@ EN: dict[str, Phrases] = {
     "welcome": Phrases(
         subjects=("Welcome to {studio}{?first_name: , {first_name}}", "Good to have you with us"),
         preheader="This is how you find your way around quickly.",
-        opening="a warm welcome. We are glad that you are with us.",
-        lively="a warm welcome! We are glad that you are with us.",
+        opening="A warm welcome. We are glad that you are with us.",
+        lively="A warm welcome! We are glad that you are with us.",
         body="To make the start easy: pick a time in the coming days and say hello at the desk. We show you "
         "everything.",
         extra="On our website you find the timetable, the opening hours and the common questions.",
@@ -63,8 +63,8 @@ EN: dict[str, Phrases] = {
     "birthday": Phrases(
         subjects=("All the best{?first_name: , {first_name}}", "Happy birthday from {studio}"),
         preheader="The whole team wishes you a lovely day.",
-        opening="the whole team wishes you a happy birthday and a lovely day.",
-        lively="the whole team wishes you a happy birthday and a lovely day!",
+        opening="The whole team wishes you a happy birthday and a lovely day.",
+        lively="The whole team wishes you a happy birthday and a lovely day!",
         body="It is good to have you with us. We look forward to everything that we take on together this year.",
         extra="Come by if you feel like moving, or simply treat yourself to some rest today.",
         cta="See the timetable",
@@ -73,25 +73,25 @@ EN: dict[str, Phrases] = {
     "reminder": Phrases(
         subjects=("A short reminder{?first_name: , {first_name}}", "Do not forget: {studio}"),
         preheader="A short reminder, so that you do not miss anything.",
-        opening="a short reminder from us, so that you do not miss anything.",
+        opening="A short reminder from us, so that you do not miss anything.",
         body="If you still want to be part of it, now is a good moment. A click is enough.",
         extra="Has something changed? Then just reply to this e-mail.",
         cta="Have a look",
         closing="",
     ),
     "feedback": Phrases(
-        subjects=("{?first_name: {first_name}, }how do you like it with us?", "Your opinion counts"),
+        subjects=("How do you like it with us?", "Your opinion counts"),
         preheader="A few words from you help us to get better.",
-        opening="how do you like it with us? Your feedback helps us to get better.",
+        opening="How do you like it with us? Your feedback helps us to get better.",
         body="Tell us in a few sentences what goes well and what bothers you. We read every answer.",
         extra="You can also simply reply to this e-mail.",
         cta="Give feedback",
         closing="",
     ),
     "information": Phrases(
-        subjects=("{?first_name: {first_name}, }a message from {studio}", "Good to know: {studio}"),
+        subjects=("A message from {studio}{?first_name: , {first_name}}", "Good to know: {studio}"),
         preheader="A short piece of information from your studio.",
-        opening="we would like to keep you up to date.",
+        opening="We would like to keep you up to date.",
         body="On our website you find everything that is important for you.",
         extra="If you have questions, just reply to this e-mail.",
         cta="Learn more",

@@ -54,15 +54,19 @@ def plan(goal_text: str, sources: list[Source], style: Style) -> BriefPlan:
 
 
 def ranked_offers(goal_text: str, sources: list[Source]) -> list[Source]:
-    """Return the offers, those first whose words the goal shares."""
-    words = {word[:6] for word in re.findall(r"[^\W\d_]{4,}", goal_text.casefold())}
+    """Return the offers, those first whose title the goal names."""
+    words = _stems(goal_text)
     offers = [source for source in sources if source.kind == "offer"]
 
-    def shared(offer: Source) -> int:
-        mine = {word[:6] for word in re.findall(r"[^\W\d_]{4,}", f"{offer.title} {offer.text}".casefold())}
-        return len(words & mine)
+    def shared(offer: Source) -> tuple[float, int]:
+        title, all_words = _stems(offer.title), _stems(f"{offer.title} {offer.text}")
+        return (len(words & title) / max(1, len(title)), len(words & all_words))
 
     return sorted(offers, key=shared, reverse=True)
+
+
+def _stems(text: str) -> set[str]:
+    return {word[:6] for word in re.findall(r"[^\W\d_]{4,}", text.casefold())}
 
 
 def base(plan_: BriefPlan, language: str, sources: list[Source], style: Style) -> CampaignBase:
