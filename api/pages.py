@@ -9,7 +9,7 @@ from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
 from babel.core import UnknownLocaleError, negotiate_locale
@@ -37,6 +37,8 @@ _LOCALE = Path(__file__).parent / "locale"
 DIST = _ROOT / "console" / "assets" / "dist"
 LANGUAGES = ("de", "en")
 THEMES = ("light", "dark")
+# The query parameters that say how a page is looked at; links and forms keep them.
+_CHOICES = frozenset({"member", "lang", "view", "dark", "images", "facts", "l", "theme"})
 _LOCALES = {"de": "de_DE", "en": "en_GB"}
 
 POLICY = (
@@ -124,7 +126,7 @@ def environment(folder: Path, language: str) -> Environment:
     """Return the templates of a folder, with the shared ones behind them, in one language."""
     made = Environment(
         loader=ChoiceLoader([FileSystemLoader(folder), FileSystemLoader(_SHARED)]),
-        extensions=["jinja2.ext.i18n"],
+        extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -167,24 +169,22 @@ class Look:
         return cls(choose_language(request, language), choose_theme(request), **fields)
 
 
-def render(folder: Path, name: str, look: Look, request: Request, **context: Any) -> str:
-    """Return a page. Templates see `look`, `f` (formats), `link` (this address with other choices) and `context`."""
-    asked = dict(request.query_params)
+def render(folder: Path, name: str, look: Look, request: Request, *, path: str, **context: Any) -> str:
+    """Return a page. Templates see `look`, `f` (formats), `link` (the page at `path` with other choices), `action`
+    (the reader's present choices, for the addresses of forms) and the context.
+    """
+    asked = {key: value for key, value in request.query_params.items() if key in _CHOICES}
+
+    def query(**changes: str | None) -> str:
+        kept = {key: value for key, value in (asked | changes).items() if value}
+        return "?" + urlencode(kept) if kept else ""
 
     def link(**changes: str | None) -> str:
-        kept = {key: value for key, value in (asked | changes).items() if value}
-        return "?" + "&".join(f"{key}={_quoted(value)}" for key, value in kept.items())
+        return path + query(**changes)
 
     page = environment(folder, look.language).get_template(name)
-    return page.render(look=look, f=Formats(look.language, look.zone), link=link, **context)
-
-
-def _quoted(value: str) -> str:
-    return "".join(sign if sign.isalnum() and sign.isascii() or sign in "-_.~" else _percent(sign) for sign in value)
-
-
-def _percent(sign: str) -> str:
-    return "".join(f"%{byte:02X}" for byte in sign.encode("utf-8", "replace"))
+    formats = Formats(look.language, look.zone)
+    return page.render(look=look, f=formats, link=link, query=query, action=query(), **context)
 
 
 def same_origin(request: Request) -> None:

@@ -18,7 +18,10 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """The message as the shown person gets it, rendered by what sends it. `size` is the HTML in bytes."""
+    """The message as the shown person gets it, rendered by what sends it. `size` is the HTML in bytes.
+
+    `broken`: the content has not the shape of an e-mail; the findings say where.
+    """
 
     subject: str
     preheader: str
@@ -27,6 +30,7 @@ class Mail:
     size: int
     links: tuple[str, ...]
     remote_images: bool
+    broken: bool = False
 
 
 @dataclass(frozen=True, slots=True)

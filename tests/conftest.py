@@ -10,11 +10,11 @@ from pathlib import Path
 from uuid import UUID, uuid5
 
 import pytest
-from ariia.embedded import postgres
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
 from ariia import migrate
+from ariia.embedded import postgres
 from kernel import clock, db, settings
 from kernel.ids import new_id
 from models import Tenant

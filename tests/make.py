@@ -23,7 +23,9 @@ def sender(session: Session, address: str = "hallo@studio.example") -> None:
     )
 
 
-def member(session: Session, email: str | None, *, consent: bool = True, tracking: bool = False, **fields: Any) -> Member:
+def member(
+    session: Session, email: str | None, *, consent: bool = True, tracking: bool = False, **fields: Any
+) -> Member:
     made = audience.create(session, actor=ACTOR, contact={"email": email} if email else {}, **fields)
     for purpose in (["marketing"] if consent else []) + (["tracking"] if tracking else []):
         consents.record(

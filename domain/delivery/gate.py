@@ -1,7 +1,8 @@
 """May this message go out? One answer for every path, in SQL, so that it is asked for whole audiences at once.
 
-`eligibility` judges members before there is a message (flight check, materialising); `CLAIM_GATE` judges messages
-inside the claim. Both ask for the same things in the same order: restriction, address, suppression, consent.
+`eligibility` judges members before there is a message (flight check, materialising), `CLAIM_GATE` judges messages
+inside the claim, `STILL` asks again in the statement that lets a transmission begin. All ask for the same things in
+the same order: restriction, address, suppression, consent. `obstacle` judges the campaign as a whole.
 """
 
 from datetime import datetime
@@ -9,11 +10,13 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, and_, case, exists, func, literal, or_, select
+from sqlalchemy.orm import Session
 from sqlalchemy.sql.selectable import CTE
 
 from domain.audience import selection
+from domain.campaigns import seal
 from domain.delivery.rules import Reason
-from models import Consent, ContactPoint, Member, Suppression
+from models import Campaign, Consent, ContactPoint, Member, Sender, Suppression, Tenant
 
 PURPOSE = "marketing"
 
@@ -105,22 +108,61 @@ def per_reason(judged: CTE) -> Select[Any]:
     return select(judged.c.reason, func.count()).group_by(judged.c.reason)
 
 
+def obstacle(session: Session, campaign: Campaign) -> str | None:
+    """Return why nothing of this campaign may go out now, None when nothing is in the way.
+
+    The seal is computed anew from the rows: what is not exactly what was approved does not go out.
+    """
+    if campaign.approval_hash is None or seal.seal_of(session, campaign) != campaign.approval_hash:
+        return "approval_void"
+    tenant = session.get_one(Tenant, campaign.tenant_id)
+    if tenant.suspended_at is not None:
+        return "tenant_suspended"
+    if not tenant.postal_address or not tenant.imprint_url:
+        return "imprint_missing"
+    if campaign.sender_id is None or session.get(Sender, campaign.sender_id) is None:
+        return "sender_missing"
+    return None
+
+
+_IN_FORCE = "(x.expires_at IS NULL OR x.expires_at > clock_timestamp())"
+
+
+def _suppressed(message: str) -> str:
+    return (
+        f"EXISTS (SELECT FROM suppression x WHERE x.tenant_id = {message}.tenant_id AND x.channel = {message}.channel "  # noqa: S608
+        f"AND x.address_norm = {message}.address_norm AND x.purpose IN (:purpose, 'all') AND x.lifted_at IS NULL "
+        f"AND {_IN_FORCE})"
+    )
+
+
+def _consenting(message: str) -> str:
+    return (
+        f"EXISTS (SELECT FROM consent x WHERE x.tenant_id = {message}.tenant_id "  # noqa: S608
+        f"AND x.member_id = {message}.member_id AND x.channel = {message}.channel AND x.purpose = :purpose "
+        f"AND x.state = 'granted' AND {_IN_FORCE})"
+    )
+
+
 # What the claim asks of each message, in the same order; the first that holds decides. `:purpose` is bound.
 CLAIM_GATE = f"""
   CASE
     WHEN m.member_id IS NULL THEN '{Reason.ERASED}'
     WHEN b.restricted THEN '{Reason.RESTRICTED}'
-    WHEN EXISTS (SELECT FROM suppression x WHERE x.tenant_id = m.tenant_id AND x.channel = m.channel
-      AND x.address_norm = m.address_norm AND x.purpose IN (:purpose, 'all') AND x.lifted_at IS NULL
-      AND (x.expires_at IS NULL OR x.expires_at > clock_timestamp())) THEN '{Reason.SUPPRESSED}'
-    WHEN NOT EXISTS (SELECT FROM consent k WHERE k.tenant_id = m.tenant_id AND k.member_id = m.member_id
-      AND k.channel = m.channel AND k.purpose = :purpose AND k.state = 'granted'
-      AND (k.expires_at IS NULL OR k.expires_at > clock_timestamp())) THEN '{Reason.NO_CONSENT}'
+    WHEN {_suppressed("m")} THEN '{Reason.SUPPRESSED}'
+    WHEN NOT {_consenting("m")} THEN '{Reason.NO_CONSENT}'
     WHEN t.quiet_from <> t.quiet_until AND CASE WHEN t.quiet_from > t.quiet_until
         THEN l.clock >= t.quiet_from::time OR l.clock < t.quiet_until::time
         ELSE l.clock >= t.quiet_from::time AND l.clock < t.quiet_until::time END THEN '{Reason.QUIET_HOURS}'
   END
-"""  # noqa: S608 - reasons of our own
+"""
+
+# Whether the campaign of a message is being sent under the approval that the message was made for.
+_SENDING = """EXISTS (SELECT FROM campaign x WHERE x.tenant_id = message.tenant_id AND x.id = message.campaign_id
+  AND x.status = 'sending' AND x.approval_hash = message.approval_hash)"""
+
+# Asked once more when a transmission is to begin, so that a pause or an opt-out holds from its commit on.
+STILL = f"{_SENDING} AND NOT {_suppressed('message')} AND {_consenting('message')}"
 
 # The next end of the quiet hours on the member's clock.
 NEXT_OPENING = """

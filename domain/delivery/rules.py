@@ -15,11 +15,15 @@ class Reason(StrEnum):
     RESTRICTED = "restricted"
     ERASED = "erased"
     NO_ADDRESS = "no_address"
+    INVALID_ADDRESS = "invalid_address"
     SUPPRESSED = "suppressed"
     NO_CONSENT = "no_consent"
     SHARED_ADDRESS = "shared_address"
     QUIET_HOURS = "quiet_hours"
     RETRY = "retry"
+    RELAY_AWAY = "relay_away"
+    RELAY_REFUSES = "relay_refuses"
+    NOT_TRANSMITTED = "not_transmitted"
     RENDER_ERROR = "render_error"
     TOO_MANY_ATTEMPTS = "too_many_attempts"
     REFUSED = "refused"
@@ -31,6 +35,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
     Reason.RESTRICTED: ("Die Verarbeitung ist eingeschränkt.", "Processing is restricted for this person."),
     Reason.ERASED: ("Das Mitglied wurde gelöscht.", "The member was deleted."),
     Reason.NO_ADDRESS: ("Es ist keine E-Mail-Adresse bekannt.", "No e-mail address is known."),
+    Reason.INVALID_ADDRESS: ("An die E-Mail-Adresse lässt sich nichts zustellen.",
+                             "Nothing can be delivered to the e-mail address."),
     Reason.SUPPRESSED: ("Die Adresse ist gesperrt (Abmeldung, Beschwerde oder Rückläufer).",
                         "The address is suppressed (unsubscribed, complained or bounced)."),
     Reason.NO_CONSENT: ("Für Werbung per E-Mail liegt keine Einwilligung vor.",
@@ -39,6 +45,11 @@ SENTENCES: dict[str, tuple[str, str]] = {
                             "Another member with the same address gets the message."),
     Reason.QUIET_HOURS: ("Die Ruhezeit wird abgewartet.", "It waits for the end of the quiet hours."),
     Reason.RETRY: ("Der Mailserver bat um einen späteren Versuch.", "The mail server asked for a later attempt."),
+    Reason.RELAY_AWAY: ("Der Mailserver ist gerade nicht erreichbar.", "The mail server cannot be reached now."),
+    Reason.RELAY_REFUSES: ("Der Mailserver nimmt von diesem Absender nichts an; die Kampagne wartet auf die Reparatur.",
+                           "The mail server takes nothing from this sender; the campaign waits for the repair."),
+    Reason.NOT_TRANSMITTED: ("Der Versand wurde unterbrochen, bevor etwas übertragen war.",
+                             "Sending was interrupted before anything was transmitted."),
     Reason.RENDER_ERROR: ("Die Nachricht ließ sich für dieses Mitglied nicht erstellen.",
                           "The message could not be made for this member."),
     Reason.TOO_MANY_ATTEMPTS: ("Nach vielen Versuchen aufgegeben.", "Given up after many attempts."),
@@ -53,6 +64,8 @@ _STATE_SENTENCES: dict[str, tuple[str, str]] = {
     "claimed": ("Die Nachricht wird gerade vorbereitet.", "The message is being prepared."),
     "sending": ("Die Nachricht wird gerade übergeben.", "The message is being handed over."),
     "sent": ("Der Mailserver hat die Nachricht angenommen.", "The mail server accepted the message."),
+    "deferred": ("Die Nachricht wird später versandt.", "The message is sent later."),
+    "unknown": ("Ob die Nachricht ankam, ist unbekannt.", "Whether the message arrived is not known."),
     "delivered": ("Die Nachricht wurde zugestellt.", "The message was delivered."),
     "bounced": ("Die Adresse nimmt keine Nachrichten an.", "The address does not take messages."),
     "cancelled": SENTENCES[Reason.CANCELLED],

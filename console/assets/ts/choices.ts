@@ -7,7 +7,7 @@ let running: AbortController | null = null;
 
 export function watchChoices(): void {
   document.addEventListener("click", (event) => {
-    const link = (event.target as Element).closest<HTMLAnchorElement>("[data-choices] a[href^='?']");
+    const link = (event.target as Element).closest<HTMLAnchorElement>("[data-choices] a[href]:not([target])");
     if (!link || event.defaultPrevented || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
     void choose(link);

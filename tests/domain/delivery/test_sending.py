@@ -60,7 +60,7 @@ def mails(mailbox: Mailbox) -> list[EmailMessage]:
 def test_an_approved_campaign_reaches_everybody_once_and_says_why_not_for_the_rest(studio, tenants, mailbox):
     with db.tenant_session(studio) as session:
         for n in range(40):
-            make.member(session, f"m{n}@example.org", first_name="Jörg", last_name=f"Müller")
+            make.member(session, f"m{n}@example.org", first_name="Jörg", last_name="Müller")
         make.member(session, None)
         make.member(session, "twin@example.org", first_name="Ada")
         make.member(session, "TWIN@example.org", first_name="Bo")

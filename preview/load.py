@@ -1,0 +1,352 @@
+"""From rows to the view model: one revision, one reader, one chosen recipient."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from domain.audience import selection
+from domain.campaigns import frame, queries, revisions
+from domain.campaigns import service as campaigns
+from domain.campaigns.lifecycle import Status
+from domain.content import blocks, compile, diff, slots  # noqa: A004 - the module's name
+from domain.content.member_values import MemberFacts, usable_name
+from domain.delivery import flight, materialise, render, rules
+from domain.identity import tenants
+from domain.plans import catalog
+from domain.plans import service as plans
+from kernel import clock, tokens
+from kernel.settings import get_settings
+from models import AppUser, Campaign, DraftRevision, Member, PreviewLink, Review, Sender, Tenant
+from preview import mailframe, view
+
+_MOST_REMARKS = 100
+_NOBODY = MemberFacts(id=UUID(int=0))
+_AFTER_APPROVAL = frozenset(
+    {Status.APPROVED, Status.SCHEDULED, Status.SENDING, Status.PAUSED, Status.HELD, Status.SENT, Status.FAILED}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """The rows that every part of the page needs."""
+
+    link: PreviewLink
+    campaign: Campaign
+    revision: DraftRevision
+    tenant: Tenant
+    members: tuple[MemberFacts, ...]
+    languages: tuple[str, ...]
+    fallback: str
+    rendering: render.Rendering | None
+
+
+def csrf_of(token: str) -> str:
+    """Return the CSRF token of a link's forms."""
+    return tokens.mac(get_settings().secret_key.get_secret_value().encode(), "preview-csrf", token)
+
+
+def tenant_of(session: Session) -> Tenant:
+    return tenants.current(session)
+
+
+def any_link(session: Session, link_id: UUID) -> PreviewLink | None:
+    """Return a link whatever became of it."""
+    return session.execute(
+        select(PreviewLink).where(PreviewLink.tenant_id == tenants.current(session).id, PreviewLink.id == link_id)
+    ).scalar_one_or_none()
+
+
+def _scene(session: Session, link: PreviewLink) -> _Scene:
+    campaign = campaigns.get(session, link.campaign_id)
+    revision = revisions.get(session, campaign.id, link.revision_id)
+    languages, fallback = materialise.languages_of(session, campaign, revision.id)
+    try:
+        rendering = render.prepare(session, campaign, revision)
+    except blocks.BadContent:
+        rendering = None
+    return _Scene(
+        link,
+        campaign,
+        revision,
+        tenants.current(session),
+        _members(session, link.member_ids) or (_NOBODY,),
+        tuple(languages),
+        fallback,
+        rendering,
+    )
+
+
+def _members(session: Session, ids: Sequence[str]) -> tuple[MemberFacts, ...]:
+    wanted = [UUID(member_id) for member_id in ids]
+    tenant_id = tenants.current(session).id
+    rows = session.execute(select(Member).where(Member.tenant_id == tenant_id, Member.id.in_(wanted))).scalars()
+    found = {row.id: frame.member_facts(row) for row in rows}
+    return tuple(found[member_id] for member_id in wanted if member_id in found)
+
+
+def approval(
+    session: Session,
+    link: PreviewLink,
+    token: str,
+    choices: view.Choices,
+    *,
+    language: str,
+    typed: view.Typed = view.Typed(),  # noqa: B008 - frozen
+    error: str | None = None,
+) -> view.ApprovalPage:
+    """Return everything that the approval page shows. `language` is that of the page."""
+    scene = _scene(session, link)
+    member, lang = _chosen(scene, choices)
+    state = _state(scene)
+    send = _send_facts(session, scene, language)
+    findings = _findings(session, scene, language)
+    remarks = _remarks(session, scene.campaign)
+    return view.ApprovalPage(
+        token=token,
+        csrf=csrf_of(token),
+        content_hash=scene.revision.content_hash,
+        tenant=scene.tenant.name,
+        campaign=scene.campaign.name,
+        asked_by=_name_of(session, link.created_by) or scene.tenant.name,
+        revision=scene.revision.n,
+        expires_at=link.expires_at,
+        state=state,
+        status=scene.campaign.status,
+        people=tuple(_person(scene, each) for each in scene.members),
+        shown=_person(scene, member),
+        languages=scene.languages,
+        choices=choices,
+        mail=_mail(scene, member, lang),
+        claims=_claims(session, scene, member, lang),
+        findings=findings,
+        send=send,
+        remarks=remarks,
+        difference=_difference(session, scene, remarks),
+        origin=view.Origin(str(scene.revision.origin), scene.campaign.goal),
+        obstacles=_obstacles(session, scene, send, findings, state),
+        typed=typed,
+        error=error,
+    )
+
+
+def mail_html(session: Session, link: PreviewLink, choices: view.Choices) -> tuple[str, str]:
+    """Return the message for the frame and its language; empty where the content cannot be rendered."""
+    scene = _scene(session, link)
+    member, lang = _chosen(scene, choices)
+    if scene.rendering is None:
+        return "", lang
+    page = scene.rendering.preview(member, lang).html
+    claims = _claims(session, scene, member, lang) if choices.facts else ()
+    return mailframe.dress(page, dark=choices.dark, claims=claims), lang
+
+
+def _chosen(scene: _Scene, choices: view.Choices) -> tuple[MemberFacts, str]:
+    member = next((each for each in scene.members if str(each.id) == choices.member), scene.members[0])
+    own = member.language if member.language in scene.languages else scene.fallback
+    return member, choices.lang if choices.lang in scene.languages else own
+
+
+def _state(scene: _Scene) -> str:
+    status = Status(scene.campaign.status)
+    if scene.link.revoked_because == "rejected":
+        return "rejected"
+    if status in _AFTER_APPROVAL and scene.campaign.approved_revision_id == scene.revision.id:
+        return "approved"
+    current = scene.campaign.current_revision_id == scene.revision.id
+    states = {Status.PENDING_REVIEW: "open", Status.AI_GENERATING: "working", Status.NEEDS_INPUT: "question"}
+    return states.get(status, "waiting") if current else "waiting"
+
+
+def _name_of(session: Session, actor: str | None) -> str | None:
+    kind, _, ref = (actor or "").partition(":")
+    try:
+        user = session.get(AppUser, UUID(ref)) if kind == "user" else None
+    except ValueError:
+        return None
+    return user.name if user else None
+
+
+def _person(scene: _Scene, member: MemberFacts) -> view.Person:
+    if member is _NOBODY:
+        return view.Person("", "", (), scene.fallback)
+    name = _full_name(member)
+    longest = max(len(_full_name(each)) for each in scene.members)
+    notes = []
+    if not usable_name(member.first_name):
+        notes.append("no_name")
+    elif len(name) == longest and len(scene.members) > 1:
+        notes.append("longest_name")
+    if member.language in scene.languages and member.language != scene.fallback:
+        notes.append("language")
+    if not member.favourite_course and any(each.favourite_course for each in scene.members):
+        notes.append("no_course")
+    if not notes and member is scene.members[0]:
+        notes.append("typical")
+    return view.Person(str(member.id), name, tuple(notes), member.language or scene.fallback)
+
+
+def _full_name(member: MemberFacts) -> str:
+    return " ".join(part for part in (member.first_name, member.last_name) if part)
+
+
+def _mail(scene: _Scene, member: MemberFacts, lang: str) -> view.Mail:
+    if scene.rendering is None:
+        return view.Mail("", "", "", lang, 0, (), remote_images=False, broken=True)
+    made = scene.rendering.preview(member, lang)
+    links = scene.rendering.variants[lang].compiled.links
+    remote = mailframe.has_remote_images(made.html)
+    return view.Mail(made.subject, made.preheader, made.text, lang, len(made.html.encode()), links, remote)
+
+
+def _claims(session: Session, scene: _Scene, member: MemberFacts, lang: str) -> tuple[view.Claim, ...]:
+    stored = [claim for claim in scene.revision.claims_json if claim.get("language", lang) == lang]
+    variant = scene.revision.content_json["languages"].get(lang, {}).get("email", {})
+    pinned = {str(source["id"]): source for source in scene.revision.sources_json}
+    values = _values(session, scene, member, lang)
+    return tuple(
+        view.Claim(
+            n,
+            lang,
+            _spoken(str(claim.get("sentence", "")), values),
+            str(claim.get("kind", "")),
+            tuple(_source(pinned.get(str(ref))) for ref in claim.get("source_ids", ())),
+        )
+        for n, claim in enumerate(stored or variant.get("claims") or (), start=1)
+    )
+
+
+def _source(pinned: Mapping[str, Any] | None) -> view.Source:
+    if pinned is None:
+        return view.Source("missing", "", "")
+    return view.Source(str(pinned["kind"]), str(pinned["title"]), str(pinned.get("excerpt", "")))
+
+
+def _values(session: Session, scene: _Scene, member: MemberFacts, lang: str) -> dict[str, str]:
+    content = scene.revision.content_json
+    offers = frame.offer_facts(session, content.get("offers", []))
+    layout = frame.layout_facts(session, scene.campaign)
+    fixed = compile.constants_of(offers, layout, str(content.get("cta_url") or ""), lang)
+    return fixed | (scene.rendering.values(member, lang, clock.now()) if scene.rendering else {})
+
+
+def _spoken(text: str, values: Mapping[str, str]) -> str:
+    """Return a sentence with its slots filled, as the message says it."""
+    try:
+        nodes = slots.parse(text)
+    except slots.BadSlot:
+        return text
+    return "".join(_node(node, values) for node in nodes)
+
+
+def _node(node: slots.Node, values: Mapping[str, str]) -> str:
+    if isinstance(node, str):
+        return node
+    if isinstance(node, slots.Value):
+        return values.get(node.name, "")
+    return "".join(_node(each, values) for each in node.nodes) if values.get(node.name) else ""
+
+
+def _findings(session: Session, scene: _Scene, language: str) -> tuple[view.FindingView, ...]:
+    waivers = revisions.waived(session, scene.revision.id)
+    return tuple(
+        view.FindingView(
+            severity=str(found["severity"]),
+            reason=str(found.get(f"reason_{language}") or found["code"]),
+            excerpt=str(found.get("excerpt") or ""),
+            place=place_of(str(found.get("path") or "")),
+            waived_by=waivers[found["key"]].by if found["key"] in waivers else None,
+            waived_because=waivers[found["key"]].reason if found["key"] in waivers else None,
+        )
+        for found in scene.revision.findings_json
+    )
+
+
+def place_of(path: str) -> view.Place | None:
+    """Read a path of the checks or of a difference: `de.email.blocks.2.text`, `offers.0`."""
+    parts = path.split(".")
+    if parts[0] == "offers" and len(parts) > 1 and parts[1].isdigit():
+        return view.Place("", "offer", int(parts[1]) + 1)
+    if len(parts) < 2 or parts[1] != "email":  # noqa: PLR2004
+        return None
+    rest = parts[2:]
+    if rest[:1] == ["blocks"] and len(rest) > 1 and rest[1].isdigit():
+        return view.Place(parts[0], "block", int(rest[1]) + 1)
+    return view.Place(parts[0], rest[0] if rest and rest[0] in {"subject", "preheader", "text"} else "whole")
+
+
+def _send_facts(session: Session, scene: _Scene, language: str) -> view.SendFacts:
+    campaign = scene.campaign
+    checked = flight.check(session, campaign)
+    sender = session.get(Sender, campaign.sender_id) if campaign.sender_id else None
+    skipped = [view.Skipped(rules.sentence("skipped", why)[language], n) for why, n in checked.skipped.items()]
+    return view.SendFacts(
+        audience=selection.sentence(campaign.audience, language),
+        targeted=checked.targeted,
+        will_send=checked.will_send,
+        skipped=tuple(skipped),
+        at=campaign.scheduled_for,
+        sender_name=sender.from_name if sender else scene.tenant.name,
+        sender_address=sender.from_address if sender else "",
+        reply_to=sender.reply_to if sender else None,
+        quota=_quota(session, scene, language),
+        ceiling=campaign.cost_ceiling_minor,
+        currency=scene.tenant.currency,
+    )
+
+
+def _quota(session: Session, scene: _Scene, language: str) -> view.Quota:
+    meter = next(meter for meter in plans.meters(session) if meter.limit is catalog.BROADCASTS)
+    label = meter.limit.label_de if language == "de" else meter.limit.label_en
+    lifted = meter.limit.lifted_by(catalog.Tier(scene.tenant.tier))
+    return view.Quota(label, meter.used, meter.allowed, meter.resets_at, lifted.value if lifted else None)
+
+
+def _obstacles(
+    session: Session, scene: _Scene, send: view.SendFacts, findings: Sequence[view.FindingView], state: str
+) -> tuple[str, ...]:
+    if state != "open":
+        return ()
+    found = ["view_only"] if scene.link.purpose != "approve" else []
+    if any(finding.blocks for finding in findings):
+        found.append("blocked")
+    problems = flight.check(session, scene.campaign).problems
+    found += [code for code in ("imprint_missing", "sender_missing", "nobody_reachable") if code in problems]
+    return tuple([*found, "quota"] if send.quota.full else found)
+
+
+def _remarks(session: Session, campaign: Campaign) -> tuple[view.Remark, ...]:
+    numbers = session.execute(
+        select(DraftRevision.id, DraftRevision.n).where(
+            DraftRevision.tenant_id == campaign.tenant_id, DraftRevision.campaign_id == campaign.id
+        )
+    )
+    n_of = {row.id: row.n for row in numbers}
+    rows = session.execute(queries.reviews(session, campaign.id).order_by(Review.id.desc()).limit(_MOST_REMARKS))
+    return tuple(
+        view.Remark(
+            row.verb,
+            row.actor_name or _name_of(session, row.actor),
+            row.created_at,
+            row.comment,
+            tuple(row.wishes),
+            n_of.get(row.revision_id, 0),
+            row.voided_because,
+        )
+        for row in reversed(list(rows.scalars()))
+    )
+
+
+def _difference(session: Session, scene: _Scene, remarks: Sequence[view.Remark]) -> view.Difference | None:
+    before = revisions.parent(session, scene.revision)
+    if before is None:
+        return None
+    asked = [remark for remark in remarks if remark.verb == "revise" and remark.revision == before.n]
+    changes = tuple(
+        view.Change(place_of(path) or view.Place("", "whole"), words)
+        for path, words in diff.compare(before.content_json, scene.revision.content_json)
+    )
+    return view.Difference(before.n, asked[-1] if asked else None, changes)
