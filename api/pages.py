@@ -170,8 +170,10 @@ class Look:
 
 
 def render(folder: Path, name: str, look: Look, request: Request, *, path: str, **context: Any) -> str:
-    """Return a page. Templates see `look`, `f` (formats), `link` (the page at `path` with other choices), `action`
-    (the reader's present choices, for the addresses of forms) and the context.
+    """Return a page, with links that keep how the reader looks at it.
+
+    Templates see `look`, `f` (formats), `link` (the page at `path` with other choices), `query` (the same without the
+    path), `action` (the present choices, for the addresses of forms) and the context.
     """
     asked = {key: value for key, value in request.query_params.items() if key in _CHOICES}
 

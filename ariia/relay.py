@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import func, select, text
 
 from domain.delivery import recovery
-from kernel import db
+from kernel import db, outbox
 from models import TenantDue
 
 Ring = Callable[[str, UUID, UUID, UUID | None], None]
@@ -35,6 +35,7 @@ _FAILED = text("""
 UPDATE outbox SET error = :error,
   due_at = clock_timestamp() + make_interval(secs => least(:longest, 2 ^ least(attempts, 12)))
 WHERE tenant_id = :tenant AND id = :id
+RETURNING due_at
 """)
 
 
@@ -84,7 +85,9 @@ def settle(tenant_id: UUID, outbox_id: UUID, error: str | None) -> None:
     with db.tenant_session(tenant_id) as session:
         if error is None:
             session.execute(_DONE, {"tenant": tenant_id, "id": outbox_id})
-        else:
-            session.execute(
-                _FAILED, {"tenant": tenant_id, "id": outbox_id, "error": error[:500], "longest": _LONGEST_WAIT}
-            )
+            return
+        due_at = session.execute(
+            _FAILED, {"tenant": tenant_id, "id": outbox_id, "error": error[:500], "longest": _LONGEST_WAIT}
+        ).scalar_one_or_none()
+        if due_at is not None:
+            outbox.mark_due(session, "outbox", due_at)

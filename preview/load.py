@@ -12,7 +12,8 @@ from domain.audience import selection
 from domain.campaigns import frame, queries, revisions
 from domain.campaigns import service as campaigns
 from domain.campaigns.lifecycle import Status
-from domain.content import blocks, compile, diff, slots  # noqa: A004 - the module's name
+from domain.content import blocks, diff, slots
+from domain.content import compile as compiling
 from domain.content.member_values import MemberFacts, usable_name
 from domain.delivery import flight, materialise, render, rules
 from domain.identity import tenants
@@ -127,7 +128,7 @@ def approval(
         remarks=remarks,
         difference=_difference(session, scene, remarks),
         origin=view.Origin(str(scene.revision.origin), scene.campaign.goal),
-        obstacles=_obstacles(session, scene, send, findings, state),
+        obstacles=_obstacles(scene, send, findings, state),
         typed=typed,
         error=error,
     )
@@ -229,7 +230,7 @@ def _values(session: Session, scene: _Scene, member: MemberFacts, lang: str) -> 
     content = scene.revision.content_json
     offers = frame.offer_facts(session, content.get("offers", []))
     layout = frame.layout_facts(session, scene.campaign)
-    fixed = compile.constants_of(offers, layout, str(content.get("cta_url") or ""), lang)
+    fixed = compiling.constants_of(offers, layout, str(content.get("cta_url") or ""), lang)
     return fixed | (scene.rendering.values(member, lang, clock.now()) if scene.rendering else {})
 
 
@@ -295,6 +296,7 @@ def _send_facts(session: Session, scene: _Scene, language: str) -> view.SendFact
         quota=_quota(session, scene, language),
         ceiling=campaign.cost_ceiling_minor,
         currency=scene.tenant.currency,
+        problems=tuple(checked.problems),
     )
 
 
@@ -306,15 +308,14 @@ def _quota(session: Session, scene: _Scene, language: str) -> view.Quota:
 
 
 def _obstacles(
-    session: Session, scene: _Scene, send: view.SendFacts, findings: Sequence[view.FindingView], state: str
+    scene: _Scene, send: view.SendFacts, findings: Sequence[view.FindingView], state: str
 ) -> tuple[str, ...]:
     if state != "open":
         return ()
     found = ["view_only"] if scene.link.purpose != "approve" else []
     if any(finding.blocks for finding in findings):
         found.append("blocked")
-    problems = flight.check(session, scene.campaign).problems
-    found += [code for code in ("imprint_missing", "sender_missing", "nobody_reachable") if code in problems]
+    found += [code for code in ("imprint_missing", "sender_missing", "nobody_reachable") if code in send.problems]
     return tuple([*found, "quota"] if send.quota.full else found)
 
 

@@ -1,227 +1,234 @@
-"""Public pages by token: see, comment, ask for a change, approve, reject; unsubscribe. GET and HEAD change nothing."""
+"""Public pages by token: see, comment, decide (`/p`), and unsubscribe (`/u`). GET and HEAD change nothing."""
 
-from typing import Annotated
-from uuid import UUID
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
 
-from fastapi import APIRouter, FastAPI, Form, Query, Request, Response
+from fastapi import APIRouter, FastAPI, Form, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
+from sqlalchemy.orm import Session
 
 from api import pages
-from domain.campaigns import previews, reviews
-from domain.campaigns.reviews import Decision
-from domain.delivery import service as delivery
-from domain.identity import tenants
+from domain.campaigns import previews
 from kernel import db
-from kernel.errors import AriiaError, Forbidden, Gone, NotFound
-from kernel.tokens import BadToken, get_signer
-from preview import view
+from kernel.errors import AriiaError, Conflict, Forbidden, Gone, Invalid, PlanLimit
+from kernel.tokens import same
+from models import PreviewLink
+from preview import brand, csp, decisions, load, unsubscribe, view
 
-router = APIRouter(include_in_schema=False)
-WISHES = {
-    "de": ("kürzer", "persönlicher", "förmlicher", "anderes Angebot", "anderer Betreff"),
-    "en": ("shorter", "more personal", "more formal", "other offer", "other subject"),
-}
-_LONGEST = 2_000
+_TEMPLATES = Path(__file__).parent / "templates"
+_READ = ["GET", "HEAD"]
+_SAMPLE = "preview"
 
 
-def _page(template: str, language: str, status: int = 200, **context: object) -> HTMLResponse:
-    body = pages.render(template, language, **context)
-    headers = {**pages.PUBLIC_HEADERS, "Content-Security-Policy": pages.CONTENT_POLICY}
-    return HTMLResponse(body, status_code=status, headers=headers)
+def _refusal(request: Request, status: int, code: str, extra: Mapping[str, Any]) -> Response:
+    """Return the page for a link or form that leads nowhere; says the same for every token that was never made."""
+    look = pages.Look.of(request)
+    context = {"code": code, "status": status, "extra": extra, "token": "", "csrf": "", "next_version": None}
+    text = pages.render(_TEMPLATES, "problem.html", look, request, path=_page_path(request), **context)
+    return pages.html(text, status=status, headers=csp.PUBLIC)
 
 
-def _problem(request: Request, error: AriiaError, found: previews.Found | None = None) -> HTMLResponse:
-    """Say what is the matter with a link, who to ask, and what happens next."""
-    language = pages.language_of(request, "")
-    name = ""
-    if found is not None:
-        with db.tenant_session(found.tenant_id) as session:
-            tenant = tenants.current(session)
-            name, language = tenant.name, pages.language_of(request, tenant.language)
-    reason = str(error.extra.get("reason") or error.code)
-    token = request.path_params.get("token", "")
-    return _page(
-        "problem.html", language, error.status, reason=reason, detail=error.detail, tenant=name, token=token,
-        csrf=pages.csrf(token), path=request.url.path,
-    )  # fmt: skip
+def _page_path(request: Request) -> str:
+    """Return the address of the page that a form or frame belongs to."""
+    return "/".join(request.url.path.split("/")[:3])
 
 
-def _approval(
-    request: Request, token: str, member: int, lang: str | None, *, status: int = 200, **context: object
-) -> HTMLResponse:
+router = APIRouter(include_in_schema=False, route_class=pages.page_route(_refusal))
+
+
+def _look(request: Request, session: Session, language: str | None = None) -> pages.Look:
+    tenant = load.tenant_of(session)
+    return pages.Look.of(
+        request,
+        language=language or tenant.language,
+        zone=tenant.time_zone,
+        tenant=tenant.name,
+        style=brand.style(tenant.brand_colour),
+    )
+
+
+def _choices(request: Request) -> view.Choices:
+    asked = request.query_params
+    return view.Choices(
+        member=asked.get("member", ""),
+        lang=asked.get("lang", ""),
+        view="text" if asked.get("view") == "text" else "mail",
+        dark=asked["dark"] if asked.get("dark") in {"custom", "forced"} else "none",
+        images=asked.get("images") == "1",
+        facts=asked.get("facts") == "1",
+    )
+
+
+@router.api_route("/p/{token}", methods=_READ)
+def show(token: str, request: Request) -> Response:
+    """Show what is to be decided, or what became of it."""
     found = previews.find(token)
     with db.tenant_session(found.tenant_id) as session:
-        tenant_language = tenants.current(session).language
-        language = pages.language_of(request, tenant_language)
-        shown = view.build(session, found.link_id, member=member, language=lang, page_language=language)
-        values: dict[str, object] = {
-            "v": shown,
-            "token": token,
-            "csrf": pages.csrf(token),
-            "wishes": WISHES[language],
-            "plain": request.query_params.get("view") == "text",
-            "dark": request.query_params.get("dark") == "1",
-            "moment": lambda instant: pages.moment(instant, shown.tenant.time_zone, language),
-            "place": lambda path: view.place(path, language),
-            "error": None,
-            "confirm": None,
-            "typed": {},
-            **context,
-        }
-        return _page("approval.html", language, status, **values)
+        try:
+            link = previews.open_link(session, found.link_id)
+        except Gone as gone:
+            return _gone(request, session, found, token, gone)
+        return _page(request, session, link, token)
 
 
-@router.api_route("/p/{token}", methods=["GET", "HEAD"])
-def see(
+def _gone(request: Request, session: Session, found: previews.Found, token: str, gone: Gone) -> Response:
+    link = load.any_link(session, found.link_id)
+    if gone.extra.get("reason") == "rejected" and link is not None:
+        return _page(request, session, link, token)
+    context = {
+        "code": gone.code,
+        "status": gone.status,
+        "extra": gone.extra,
+        "token": token,
+        "csrf": load.csrf_of(token),
+        "next_version": decisions.next_version(session, link),
+    }
+    look = _look(request, session)
+    text = pages.render(_TEMPLATES, "problem.html", look, request, path=_page_path(request), **context)
+    return pages.html(text, status=gone.status, headers=csp.PUBLIC)
+
+
+def _page(
     request: Request,
+    session: Session,
+    link: PreviewLink,
     token: str,
-    member: Annotated[int, Query(ge=0, le=20)] = 0,
-    lang: Annotated[str | None, Query(max_length=5)] = None,
-) -> Response:
-    """Show the draft as one of the chosen members would see it."""
-    try:
-        return _approval(request, token, member, lang)
-    except NotFound as error:
-        return _problem(request, error)
-    except Gone as error:
-        return _problem(request, error, previews.find(token))
+    *,
+    status: int = 200,
+    name: str = "approval.html",
+    typed: view.Typed | None = None,
+    error: str | None = None,
+    **context: Any,
+) -> HTMLResponse:
+    look = _look(request, session)
+    page = load.approval(
+        session, link, token, _choices(request), language=look.language, typed=typed or view.Typed(), error=error
+    )
+    text = pages.render(_TEMPLATES, name, look, request, path=f"/p/{token}", page=page, **context)
+    return pages.html(text, status=status, headers=csp.PUBLIC)
 
 
-@router.api_route("/p/{token}/mail", methods=["GET", "HEAD"])
-def see_mail(
-    request: Request,
-    token: str,
-    member: Annotated[int, Query(ge=0, le=20)] = 0,
-    lang: Annotated[str | None, Query(max_length=5)] = None,
-    dark: Annotated[str, Query(pattern="^[01]$")] = "0",
-) -> Response:
-    """Return the mail itself for the sandboxed frame, under its own policy."""
-    try:
-        found = previews.find(token)
-        with db.tenant_session(found.tenant_id) as session:
-            shown = view.build(session, found.link_id, member=member, language=lang, page_language="de")
-    except (NotFound, Gone) as error:
-        return _problem(request, error)
-    scheme = "@media all" if dark == "1" else "@media not all"
-    body = shown.mail.html.replace("@media (prefers-color-scheme: dark)", scheme)
-    return HTMLResponse(body, headers={**pages.PUBLIC_HEADERS, "Content-Security-Policy": pages.FRAME_POLICY})
+@router.api_route("/p/{token}/mail", methods=_READ)
+def mail(token: str, request: Request) -> Response:
+    """Return the message alone, for the sandboxed frame of the page."""
+    found = previews.find(token)
+    with db.tenant_session(found.tenant_id) as session:
+        link = load.any_link(session, found.link_id)
+        if link is None or link.revoked_because != "rejected":
+            link = previews.open_link(session, found.link_id)
+        choices = _choices(request)
+        text, _ = load.mail_html(session, link, choices)
+    return HTMLResponse(text, headers=csp.mail(images=choices.images))
 
 
 @router.post("/p/{token}/decision")
-def decide(
-    request: Request,
-    token: str,
-    decision: Annotated[str, Form(pattern="^(approve|revise|reject|comment)$")],
-    content_hash: Annotated[str, Form(max_length=64)],
-    csrf: Annotated[str, Form(max_length=64)],
-    comment: Annotated[str, Form()] = "",
-    name: Annotated[str, Form(max_length=200)] = "",
-    wish: Annotated[list[str] | None, Form()] = None,
-    confirm: Annotated[str, Form(max_length=1)] = "",
-) -> Response:
-    """Take the decision: approve only after a page that repeats what will happen."""
-    typed: dict[str, object] = {"comment": comment[:_LONGEST], "name": name, "wish": wish or []}
+def decide(token: str, request: Request, form: Annotated[decisions.DecisionForm, Form()]) -> Response:
+    """Take a decision: an approval is asked back once with its number, everything else is done at once."""
+    pages.same_origin(request)
+    if not same(form.csrf, load.csrf_of(token)):
+        raise Forbidden("The form is out of date. Open the page again.", code="bad_csrf")
+    found = previews.find(token)
     try:
-        found = previews.find(token)
-        if not pages.is_own_form(request, token, csrf):
-            raise Forbidden("This form is not from this page. Open the link again.", code="bad_csrf")
-        if decision in {"approve", "reject"} and not confirm:
-            return _approval(request, token, 0, None, confirm=decision, typed=typed)
-        _take(request, found, decision, content_hash, typed)
-    except Gone as error:
-        return _problem(request, error, previews.find(token))
-    except NotFound as error:
-        return _problem(request, error)
-    except AriiaError as error:
-        return _approval(request, token, 0, None, status=error.status, error=error, typed=typed)
-    return RedirectResponse(f"/p/{token}", status_code=303, headers=pages.PUBLIC_HEADERS)
+        with db.tenant_session(found.tenant_id) as session:
+            link = previews.open_link(session, found.link_id)
+            if link.purpose != "approve":
+                raise Forbidden("This link is for looking only.", code="view_only")
+            form.check()
+            if form.decision == "approve" and (again := _asked_back(request, session, link, token, form)):
+                return again
+            decisions.take(session, link, form, decisions.evidence(request, form))
+    except Gone as gone:
+        with db.tenant_session(found.tenant_id) as session:
+            return _gone(request, session, found, token, gone)
+    except (Invalid, Conflict, PlanLimit) as refused:
+        return _refused(request, found, token, form, refused)
+    return RedirectResponse(f"/p/{token}{_kept(request)}", status_code=303, headers=csp.PUBLIC)
 
 
-def _take(request: Request, found: previews.Found, verb: str, content_hash: str, typed: dict[str, object]) -> None:
+def _asked_back(
+    request: Request, session: Session, link: PreviewLink, token: str, form: decisions.DecisionForm
+) -> Response | None:
+    """Return the question with the exact number; nothing where it was answered for the number as it is."""
+    look = _look(request, session)
+    page = load.approval(session, link, token, _choices(request), language=look.language, typed=form.typed)
+    if page.state != "open" or form.seen == page.send.will_send:
+        return None
+    if page.obstacles:
+        raise Conflict("The checks stand in the way.", code="blocked")
+    changed = form.seen is not None
+    text = pages.render(_TEMPLATES, "confirm.html", look, request, path=f"/p/{token}", page=page, changed=changed)
+    return pages.html(text, status=409 if changed else 200, headers=csp.PUBLIC)
+
+
+def _refused(
+    request: Request, found: previews.Found, token: str, form: decisions.DecisionForm, refused: AriiaError
+) -> Response:
+    """Return the page with the reason and everything that was typed."""
+    if refused.code in {"hash_mismatch", "superseded"}:
+        raise refused
     with db.tenant_session(found.tenant_id) as session:
-        link = previews.open_link(session, found.link_id)
-        if link.purpose != "approve":
-            raise Forbidden("This link only shows the draft; it cannot decide.", code="view_only")
-        wishes = typed["wish"]
-        decision = Decision(
-            actor=f"link:{link.id}",
-            name=str(typed["name"]) or None,
-            revision_id=link.revision_id,
-            content_hash=content_hash,
-            comment=str(typed["comment"]) or None,
-            wishes=tuple(str(item)[:60] for item in wishes) if isinstance(wishes, list) else (),
-            evidence={"ip": _short_address(request), "agent": request.headers.get("user-agent", "")[:200]},
-        )
-        actions = {
-            "approve": reviews.approve,
-            "revise": reviews.request_changes,
-            "reject": reviews.reject,
-            "comment": reviews.comment,
-        }
-        actions[verb](session, link.campaign_id, decision)
+        link = load.any_link(session, found.link_id)
+        if link is None:
+            raise refused
+        error = decisions.error_code(refused, form)
+        return _page(request, session, link, token, status=refused.status, typed=form.typed, error=error)
 
 
-def _short_address(request: Request) -> str:
-    """Return the client's address without its last part, enough for the record."""
-    host = request.client.host if request.client else ""
-    return host.rpartition(".")[0] + ".0" if "." in host else host[:12]
+def _kept(request: Request) -> str:
+    return f"?{request.url.query}" if request.url.query else ""
 
 
 @router.post("/p/{token}/next")
-def open_next(request: Request, token: str, csrf: Annotated[str, Form(max_length=64)]) -> Response:
-    """Lead the holder of a superseded link to the newest draft, within the life of that link."""
-    try:
-        found = previews.find(token)
-        if not pages.is_own_form(request, token, csrf):
-            raise Forbidden("This form is not from this page. Open the link again.", code="bad_csrf")
-        with db.tenant_session(found.tenant_id) as session:
-            url = previews.follow(session, found.link_id).url
-    except AriiaError as error:
-        return _problem(request, error)
-    return RedirectResponse(url, status_code=303, headers=pages.PUBLIC_HEADERS)
+def open_next(token: str, request: Request, csrf: Annotated[str, Form(max_length=64)] = "") -> Response:
+    """Give whoever asked for a change through this link the link to the version that came of it."""
+    pages.same_origin(request)
+    if not same(csrf, load.csrf_of(token)):
+        raise Forbidden("The form is out of date. Open the page again.", code="bad_csrf")
+    found = previews.find(token)
+    with db.tenant_session(found.tenant_id) as session:
+        fresh = decisions.renew(session, load.any_link(session, found.link_id))
+    return RedirectResponse(f"/p/{fresh}{_kept(request)}", status_code=303, headers=csp.PUBLIC)
 
 
-def _message_of(token: str) -> tuple[UUID, UUID]:
-    try:
-        signed = get_signer().read("u", token)
-    except BadToken:
-        raise NotFound("page") from None
-    return signed.tenant_id, signed.ref_id
+@router.api_route("/u/{token}", methods=_READ)
+def preferences(token: str, request: Request) -> Response:
+    """Show what somebody gets, and the button that ends it."""
+    if token == _SAMPLE:
+        page = view.Preferences(token, "", "", "sample")
+        text = pages.render(
+            _TEMPLATES, "preferences.html", pages.Look.of(request), request, path=f"/u/{token}", page=page
+        )
+        return pages.html(text, headers=csp.PUBLIC)
+    return _preferences(token, request, saved=False)
 
 
-@router.api_route("/u/{token}", methods=["GET", "HEAD"])
-def preferences(request: Request, token: str) -> Response:
-    """Show what unsubscribing means; it needs one click more, because mail scanners open links."""
-    if token == "preview":  # noqa: S105 - the word in preview mails
-        return _page("unsubscribe.html", pages.language_of(request, ""), tenant="", done=False, preview=True, path="")
-    try:
-        tenant_id, message_id = _message_of(token)
-    except NotFound as error:
-        return _problem(request, error)
-    with db.tenant_session(tenant_id) as session:
-        message = delivery.find(session, message_id)
-        tenant = tenants.current(session)
-        done = message is not None and message.unsubscribed_at is not None
-        language = pages.language_of(request, message.language if message else tenant.language)
-        return _page("unsubscribe.html", language, tenant=tenant.name, done=done, preview=False, path=request.url.path)
+def _preferences(token: str, request: Request, *, saved: bool) -> Response:
+    signed = unsubscribe.read(token)
+    with db.tenant_session(signed.tenant_id) as session:
+        page, language = unsubscribe.state(session, signed.ref_id, token, saved=saved)
+        look = _look(request, session, language)
+        text = pages.render(_TEMPLATES, "preferences.html", look, request, path=f"/u/{token}", page=page)
+    return pages.html(text, headers=csp.PUBLIC)
 
 
 @router.post("/u/{token}")
-def unsubscribe(request: Request, token: str) -> Response:
-    """Unsubscribe at once: one click from a mail program (RFC 8058) or the button of our page."""
-    try:
-        tenant_id, message_id = _message_of(token)
-    except NotFound as error:
-        return _problem(request, error)
-    with db.tenant_session(tenant_id) as session:
-        delivery.unsubscribe(session, message_id, source="one_click")
-        tenant = tenants.current(session)
-        language = pages.language_of(request, tenant.language)
-        name = tenant.name
-    return _page("unsubscribe.html", language, tenant=name, done=True, preview=False, path=request.url.path)
+def change_preferences(
+    token: str,
+    request: Request,
+    action: Annotated[str, Form(max_length=40)] = "",
+    one_click: Annotated[str, Form(alias="List-Unsubscribe", max_length=40)] = "",
+) -> Response:
+    """Unsubscribe, by the page's button or by a mailbox provider (RFC 8058: no cookie, no redirect, no question)."""
+    signed = unsubscribe.read(token)
+    with db.tenant_session(signed.tenant_id) as session:
+        unsubscribe.act(session, signed.ref_id, "one_click" if one_click else action)
+    if one_click:
+        return Response("ok\n", media_type="text/plain", headers=csp.PUBLIC)
+    return _preferences(token, request, saved=True)
 
 
 def install(app: FastAPI) -> None:
-    """Add the public pages and the assets to the application."""
+    """Add the public pages and their assets to an application."""
     app.include_router(router)
-    pages.install_assets(app)
+    pages.mount_assets(app)

@@ -116,6 +116,7 @@ class SendFacts:
     quota: Quota
     ceiling: int | None
     currency: str
+    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

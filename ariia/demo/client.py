@@ -159,6 +159,8 @@ class _Forms(HTMLParser):
     def _field(self, tag: str, values: dict[str, str]) -> None:
         name = values.get("name", "")
         kind = values.get("type", "submit" if tag == "button" else "text")
+        if "disabled" in values:
+            return
         if tag == "button" or (tag == "input" and kind == "submit"):
             self._buttons.append((name, values.get("value", "")))
         elif tag == "input" and name and (kind not in {"checkbox", "radio"} or "checked" in values):

@@ -1,17 +1,18 @@
 """Background work on campaigns: fix the recipients, send, take back, run the agent."""
 
+import threading
 from uuid import UUID
 
 from channels.email import settings as relays
-from domain.delivery import engine, materialise
+from domain.delivery import engine, materialise, recovery
 from domain.identity import tenants
 from kernel import db, outbox
-from kernel.ids import new_id
 from kernel.settings import get_settings
 
-# One per process: who holds a claim.
-WORKER_ID = new_id()
 _SECONDS = 30.0
+
+# Set when this process is about to end: runs hand back what they did not begin.
+stopping = threading.Event()
 
 
 def start(tenant_id: UUID, campaign_id: UUID) -> None:
@@ -23,7 +24,7 @@ def start(tenant_id: UUID, campaign_id: UUID) -> None:
 def cancel_open(tenant_id: UUID, campaign_id: UUID) -> None:
     """Take back what a cancelled campaign did not hand over."""
     with db.tenant_session(tenant_id) as session:
-        materialise.cancel_open(session, campaign_id)
+        recovery.cancel_open(session, campaign_id)
 
 
 def send(tenant_id: UUID, campaign_id: UUID) -> None:
@@ -36,11 +37,11 @@ def send(tenant_id: UUID, campaign_id: UUID) -> None:
     engine.send(
         tenant_id,
         campaign_id,
-        owner=WORKER_ID,
         relay=relays.parse(settings.smtp_url, helo=helo),
         sessions=settings.smtp_sessions,
         lease_seconds=settings.lease_seconds,
         seconds=_SECONDS,
+        stop=stopping,
     )
     with db.tenant_session(tenant_id) as session:
         outbox.mark_due(session, "campaigns")

@@ -50,13 +50,11 @@ def refused(start: Start, attempt: int, failure: SendFailed) -> Answer:
             return answer("bounced", Reason.REFUSED)
         case FailureKind.PERMANENT_CONFIG:
             return answer("deferred", Reason.RELAY_REFUSES, wait=0.0, counted=False)
-    if not failure.retryable:
-        return answer("failed", Reason.REFUSED)
+    if not failure.retryable or attempt >= MOST_ATTEMPTS:
+        return answer("failed", Reason.TOO_MANY_ATTEMPTS if failure.retryable else Reason.REFUSED)
     if is_about_the_relay(failure):
         wait = max(_RELAY_PAUSE, wait_before(1, failure.retry_after))
         return answer("deferred", Reason.RELAY_AWAY, wait=wait, counted=False)
-    if attempt >= MOST_ATTEMPTS:
-        return answer("failed", Reason.TOO_MANY_ATTEMPTS)
     return answer("deferred", Reason.RETRY, wait=wait_before(attempt, failure.retry_after))
 
 

@@ -7,7 +7,6 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from domain.campaigns import seal
 from domain.campaigns import service as campaigns
 from domain.campaigns.lifecycle import Status
 from domain.content.member_values import MemberFacts
@@ -26,8 +25,9 @@ _WAKE = text(
 _CLAIM = text(f"""
 WITH due AS MATERIALIZED (
   SELECT id FROM message
-  WHERE tenant_id = :tenant AND campaign_id = :campaign AND state = 'pending' AND approval_hash = :seal
-    AND not_before <= clock_timestamp()
+  WHERE tenant_id = :tenant AND campaign_id = :campaign AND state = 'pending' AND not_before <= clock_timestamp()
+    AND approval_hash = (SELECT approval_hash FROM campaign c
+      WHERE c.tenant_id = :tenant AND c.id = :campaign AND c.status = 'sending')
   ORDER BY priority, id LIMIT :slice FOR UPDATE SKIP LOCKED
 ), judged AS MATERIALIZED (
   SELECT m.id, {gate.CLAIM_GATE} AS reason, {gate.NEXT_OPENING} AS opening
@@ -48,20 +48,20 @@ WITH due AS MATERIALIZED (
     lease_until = CASE WHEN j.reason IS NULL THEN clock_timestamp() + make_interval(secs => :lease) END,
     updated_at = clock_timestamp()
   FROM judged j WHERE m.tenant_id = :tenant AND m.id = j.id
-  RETURNING m.id, m.member_id, m.address, m.language, m.tracked, m.attempt, m.state, m.reason
+  RETURNING m.id, m.member_id, m.address, m.address_norm, m.language, m.tracked, m.attempt, m.state, m.reason
 ), told AS (
   INSERT INTO message_event (tenant_id, campaign_id, message_id, kind, reason)
   SELECT :tenant, :campaign, id, state, reason FROM taken WHERE state <> 'claimed'
 )
-SELECT k.id, k.address, k.language, k.tracked, k.attempt, k.state, b.id AS member_id, b.first_name, b.last_name,
-  b.salutation, b.time_zone, b.favourite_course, b.last_visit_at, b.attributes
+SELECT k.id, k.address, k.address_norm, k.language, k.tracked, k.attempt, k.state, b.id AS member_id, b.first_name,
+  b.last_name, b.salutation, b.time_zone, b.favourite_course, b.last_visit_at, b.attributes
 FROM taken k LEFT JOIN member b ON b.tenant_id = :tenant AND b.id = k.member_id
 """)  # noqa: S608 - reasons and rules of our own
 
 _HAND_BACK = text(
     "UPDATE message SET state = 'pending', owner = NULL, attempt_id = NULL, lease_until = NULL, "
     "attempt = attempt - 1, updated_at = clock_timestamp() "
-    "WHERE tenant_id = :tenant AND owner = :owner AND attempt_id = ANY(:attempts) AND state = 'claimed'"
+    "WHERE tenant_id = :tenant AND owner = :owner AND state = 'claimed'"
 )
 
 
@@ -73,6 +73,7 @@ class Claimed:
     attempt_id: UUID
     attempt: int
     address: str
+    address_norm: str
     language: str
     tracked: bool
     member: MemberFacts
@@ -90,14 +91,14 @@ class Slice:
 def claim(session: Session, campaign: Campaign, *, owner: UUID, lease_seconds: int, size: int) -> Slice:
     """Take up to `size` due messages of a sending campaign for `owner`.
 
-    Before each slice the seal is computed anew from the rows: a campaign that is not what was approved is held.
+    A campaign with an obstacle (`gate.obstacle`, asked before every slice) is held and gives nothing.
     """
     attempt_id = new_id()
     nothing = Slice([], 0, attempt_id)
-    if campaign.status != Status.SENDING or campaign.approval_hash is None:
+    if campaign.status != Status.SENDING:
         return nothing
-    if seal.seal_of(session, campaign) != campaign.approval_hash:
-        campaigns.hold(session, campaign.id, reason="approval_void")
+    if (reason := gate.obstacle(session, campaign)) is not None:
+        campaigns.hold(session, campaign.id, reason=reason)
         return nothing
     keys = {"tenant": campaign.tenant_id, "campaign": campaign.id}
     session.execute(_WAKE, keys)
@@ -105,7 +106,6 @@ def claim(session: Session, campaign: Campaign, *, owner: UUID, lease_seconds: i
         _CLAIM,
         {
             **keys,
-            "seal": campaign.approval_hash,
             "slice": min(size, LARGEST_SLICE),
             "owner": owner,
             "attempt": attempt_id,
@@ -119,6 +119,7 @@ def claim(session: Session, campaign: Campaign, *, owner: UUID, lease_seconds: i
             attempt_id=attempt_id,
             attempt=row.attempt,
             address=row.address,
+            address_norm=row.address_norm,
             language=row.language,
             tracked=row.tracked,
             member=_member(row),
@@ -140,7 +141,6 @@ def _member(row: object) -> MemberFacts:
     return MemberFacts(id=member_id, last_visit_at=last, attributes=attributes, **found)
 
 
-def hand_back(session: Session, tenant_id: UUID, *, owner: UUID, attempts: list[UUID]) -> None:
-    """Return what was claimed and not marked; the attempt is not counted."""
-    if attempts:
-        session.execute(_HAND_BACK, {"tenant": tenant_id, "owner": owner, "attempts": attempts})
+def hand_back(session: Session, tenant_id: UUID, owner: UUID) -> None:
+    """Return what the owner claimed and did not begin to transmit; the attempt is not counted."""
+    session.execute(_HAND_BACK, {"tenant": tenant_id, "owner": owner})

@@ -130,7 +130,7 @@ _IN_FORCE = "(x.expires_at IS NULL OR x.expires_at > clock_timestamp())"
 
 def _suppressed(message: str) -> str:
     return (
-        f"EXISTS (SELECT FROM suppression x WHERE x.tenant_id = {message}.tenant_id AND x.channel = {message}.channel "  # noqa: S608
+        f"EXISTS (SELECT FROM suppression x WHERE x.tenant_id = {message}.tenant_id AND x.channel = {message}.channel "
         f"AND x.address_norm = {message}.address_norm AND x.purpose IN (:purpose, 'all') AND x.lifted_at IS NULL "
         f"AND {_IN_FORCE})"
     )
@@ -138,7 +138,7 @@ def _suppressed(message: str) -> str:
 
 def _consenting(message: str) -> str:
     return (
-        f"EXISTS (SELECT FROM consent x WHERE x.tenant_id = {message}.tenant_id "  # noqa: S608
+        f"EXISTS (SELECT FROM consent x WHERE x.tenant_id = {message}.tenant_id "
         f"AND x.member_id = {message}.member_id AND x.channel = {message}.channel AND x.purpose = :purpose "
         f"AND x.state = 'granted' AND {_IN_FORCE})"
     )

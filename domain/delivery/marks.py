@@ -1,33 +1,44 @@
 """Durable marks by group commit: one statement writes 'about to transmit' and 'answered' of all sessions.
 
-Every transition is fenced: owner, attempt and state must be what the worker believes.
+Every transition is fenced: owner, attempt and state must be what the worker believes. A statement whose commit
+answer was lost is simply repeated.
 """
 
-from dataclasses import dataclass
+import asyncio
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
 
-from kernel import db
+from domain.delivery import gate
+from domain.delivery.answers import Answer, Start
+from domain.delivery.rules import Reason
+from kernel import db, log
 
-_MARK = text("""
+_LONGEST_WORDS = 500
+_PAUSE = 0.25
+
+_MARK = text(f"""
 WITH started AS (
   UPDATE message SET state = 'sending', updated_at = clock_timestamp()
   FROM unnest(CAST(:start_ids AS uuid[]), CAST(:start_attempts AS uuid[])) AS s (id, attempt_id)
   WHERE message.tenant_id = :tenant AND message.id = s.id AND message.attempt_id = s.attempt_id
-    AND message.owner = :owner AND message.state = 'claimed' AND message.lease_until > clock_timestamp()
+    AND message.owner = :owner AND message.state IN ('claimed', 'sending')
+    AND message.lease_until > clock_timestamp() AND {gate.STILL}
   RETURNING message.id
 ), answered AS (
-  UPDATE message SET state = a.state, reason = a.reason, provider_id = a.provider_id, provider_code = a.code,
-    provider_text = a.words, phase = a.phase,
+  UPDATE message SET
+    state = CASE WHEN message.state = 'unknown' AND a.state IN ('pending', 'deferred') THEN 'failed' ELSE a.state END,
+    reason = a.reason, provider_id = a.provider_id, provider_code = a.code, provider_text = a.words, phase = a.phase,
+    attempt = message.attempt - CASE WHEN a.counted THEN 0 ELSE 1 END,
     not_before = CASE WHEN a.wait IS NULL THEN message.not_before ELSE clock_timestamp() + make_interval(secs => a.wait)
       END,
     accepted_at = CASE WHEN a.state = 'sent' THEN clock_timestamp() ELSE message.accepted_at END,
     owner = CASE WHEN a.state = 'unknown' THEN message.owner END, lease_until = NULL, updated_at = clock_timestamp()
   FROM unnest(CAST(:ids AS uuid[]), CAST(:attempts AS uuid[]), CAST(:states AS text[]), CAST(:reasons AS text[]),
     CAST(:providers AS text[]), CAST(:codes AS text[]), CAST(:words AS text[]), CAST(:phases AS text[]),
-    CAST(:waits AS float8[])) AS a (id, attempt_id, state, reason, provider_id, code, words, phase, wait)
+    CAST(:waits AS float8[]), CAST(:counted AS bool[]))
+    AS a (id, attempt_id, state, reason, provider_id, code, words, phase, wait, counted)
   WHERE message.tenant_id = :tenant AND message.id = a.id AND message.attempt_id = a.attempt_id
     AND message.owner = :owner AND message.state IN ('sending', 'claimed', 'unknown')
   RETURNING message.id, message.campaign_id, message.state, message.reason
@@ -36,35 +47,12 @@ WITH started AS (
   SELECT :tenant, campaign_id, id, state, reason FROM answered WHERE state <> 'pending'
 )
 SELECT id FROM started
-""")
+""")  # noqa: S608 - rules of our own
 
 _RENEW = text(
     "UPDATE message SET lease_until = clock_timestamp() + make_interval(secs => :lease) "
     "WHERE tenant_id = :tenant AND owner = :owner AND state IN ('claimed', 'sending')"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """A message that a session is about to transmit."""
-
-    id: UUID
-    attempt_id: UUID
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What became of a message; `wait` is the seconds until the next attempt."""
-
-    id: UUID
-    attempt_id: UUID
-    state: str
-    reason: str | None = None
-    provider_id: str | None = None
-    code: str | None = None
-    words: str | None = None
-    phase: str | None = None
-    wait: float | None = None
 
 
 def commit(tenant_id: UUID, owner: UUID, starts: list[Start], answers: list[Answer]) -> set[UUID]:
@@ -77,6 +65,7 @@ def _parameters(tenant_id: UUID, owner: UUID, starts: list[Start], answers: list
     return {
         "tenant": tenant_id,
         "owner": owner,
+        "purpose": gate.PURPOSE,
         "start_ids": [start.id for start in starts],
         "start_attempts": [start.attempt_id for start in starts],
         "ids": [answer.id for answer in answers],
@@ -85,9 +74,10 @@ def _parameters(tenant_id: UUID, owner: UUID, starts: list[Start], answers: list
         "reasons": [answer.reason for answer in answers],
         "providers": [answer.provider_id for answer in answers],
         "codes": [answer.code for answer in answers],
-        "words": [(answer.words or "").replace("\x00", "")[:500] or None for answer in answers],
+        "words": [(answer.words or "").replace("\x00", "")[:_LONGEST_WORDS] or None for answer in answers],
         "phases": [answer.phase for answer in answers],
         "waits": [answer.wait for answer in answers],
+        "counted": [answer.counted for answer in answers],
     }
 
 
@@ -95,3 +85,74 @@ def renew(tenant_id: UUID, owner: UUID, lease_seconds: int) -> None:
     """Prolong the lease of everything that this worker holds, in one statement."""
     with db.tenant_session(tenant_id) as session:
         session.execute(_RENEW, {"tenant": tenant_id, "owner": owner, "lease": lease_seconds})
+
+
+class Marker:
+    """The only writer of a run: takes what all sessions queued, writes it with one statement, and starts again.
+
+    While the database is away, nobody may begin and the answers wait.
+    """
+
+    def __init__(self, tenant_id: UUID, owner: UUID) -> None:
+        self._tenant_id = tenant_id
+        self._owner = owner
+        self._starts: list[tuple[Start, asyncio.Future[bool]]] = []
+        self._answers: list[Answer] = []
+        self._wake = asyncio.Event()
+        self._closing_at: float | None = None
+        self.commits = 0
+
+    async def may_begin(self, start: Start) -> bool:
+        """Wait until 'about to transmit' is durable. False: it must not be transmitted."""
+        granted: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._starts.append((start, granted))
+        self._wake.set()
+        return await granted
+
+    def answered(self, answer: Answer) -> None:
+        """Note an answer; it is written with the next commit."""
+        self._answers.append(answer)
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Write marks until `close` was called and nothing is left."""
+        while self._starts or self._answers or self._closing_at is None:
+            await self._wake.wait()
+            self._wake.clear()
+            if self._starts or self._answers:
+                await self._write()
+
+    def close(self, patience: float) -> None:
+        """Let nobody begin any more; what is queued is written, within `patience` seconds."""
+        self._closing_at = asyncio.get_running_loop().time() + patience
+        self._wake.set()
+
+    async def _write(self) -> None:
+        waiting, self._starts = self._starts, []
+        answers, self._answers = self._answers, []
+        starts = [start for start, _ in waiting]
+        try:
+            granted = await asyncio.to_thread(commit, self._tenant_id, self._owner, starts, answers)
+        except Exception as error:  # noqa: BLE001 - whatever it is, nothing begins, and it is written again
+            log.get("delivery").warning("marks.not_written", error=type(error).__name__, n=len(starts) + len(answers))
+            await self._later(waiting, answers)
+            return
+        self.commits += 1
+        for start, future in waiting:
+            if not future.done():
+                future.set_result(start.id in granted)
+
+    async def _later(self, waiting: list[tuple[Start, asyncio.Future[bool]]], answers: list[Answer]) -> None:
+        """Keep what could not be written. When the run ends, who waits is sent away, and that is written instead."""
+        if self._closing_at is not None:
+            for start, future in waiting:
+                if not future.done():
+                    future.set_result(False)
+                answers.append(Answer(start.id, start.attempt_id, "pending", Reason.NOT_TRANSMITTED, counted=False))
+            waiting = []
+            if asyncio.get_running_loop().time() > self._closing_at:
+                return  # the lease runs out: the sweeper parks what was begun
+        self._starts[:0] = waiting
+        self._answers[:0] = answers
+        await asyncio.sleep(_PAUSE)
+        self._wake.set()

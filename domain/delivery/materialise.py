@@ -2,17 +2,17 @@
 
 from uuid import UUID
 
-from sqlalchemy import Text, case, cast, delete, func, literal, null, select, update
+from sqlalchemy import Text, case, cast, delete, func, literal, null, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from domain.campaigns import revisions, seal
+from domain.campaigns import revisions
 from domain.campaigns import service as campaigns
 from domain.campaigns.lifecycle import Status
 from domain.delivery import gate
 from domain.delivery.rules import Reason
 from kernel import clock, db, outbox
-from models import Campaign, CampaignCount, Message, Tenant, TrackedLink
+from models import Campaign, CampaignCount, Message, MessageEvent, Tenant, TrackedLink
 
 DRIFT = 0.05  # an audience that grew or shrank by more since the approval is asked about again
 
@@ -29,7 +29,7 @@ def languages_of(session: Session, campaign: Campaign, revision_id: UUID | None)
 def materialise(session: Session, campaign_id: UUID) -> bool:
     """Write the recipients of a campaign that was started. Returns whether sending may go on.
 
-    A campaign whose seal no longer fits, or whose audience drifted, is held. A second call adds nobody.
+    A campaign with an obstacle (`gate.obstacle`), or whose audience drifted, is held. A second call adds nobody.
     """
     campaign = campaigns.lock(session, campaign_id)
     if campaign.status != Status.SENDING:
@@ -37,8 +37,8 @@ def materialise(session: Session, campaign_id: UUID) -> bool:
     if campaign.materialised_at is not None:
         outbox.mark_due(session, "campaigns")
         return True
-    if campaign.approval_hash is None or seal.seal_of(session, campaign) != campaign.approval_hash:
-        campaigns.hold(session, campaign.id, reason="approval_void")
+    if (reason := gate.obstacle(session, campaign)) is not None:
+        campaigns.hold(session, campaign.id, reason=reason)
         return False
     targeted = _insert(session, campaign)
     approved = campaign.approved_count or 0
@@ -104,7 +104,21 @@ def _insert(session: Session, campaign: Campaign) -> int:
         "approval_hash",
         "attempt",
     ]
-    session.execute(insert(Message).from_select(names, rows).on_conflict_do_nothing())
+    made = (
+        insert(Message)
+        .from_select(names, rows)
+        .on_conflict_do_nothing()
+        .returning(Message.id, Message.state, Message.reason)
+        .cte("made")
+    )
+    told = select(literal(campaign.tenant_id), literal(campaign.id), made.c.id, made.c.state, made.c.reason)
+    session.execute(
+        insert(MessageEvent).from_select(
+            ["tenant_id", "campaign_id", "message_id", "kind", "reason"],
+            told.where(made.c.state != "pending"),
+            include_defaults=False,
+        )
+    )
     total = session.execute(
         select(func.coalesce(func.sum(CampaignCount.n), 0)).where(
             CampaignCount.tenant_id == campaign.tenant_id, CampaignCount.campaign_id == campaign.id
@@ -124,18 +138,3 @@ def _links(session: Session, campaign: Campaign) -> None:
             .values(tenant_id=campaign.tenant_id, campaign_id=campaign.id, language=language, n=0, url=url)
             .on_conflict_do_nothing()
         )
-
-
-def cancel_open(session: Session, campaign_id: UUID) -> int:
-    """Take back what was not handed over; returns how many."""
-    done = session.execute(
-        update(Message)
-        .where(
-            Message.tenant_id == db.tenant_of(session),
-            Message.campaign_id == campaign_id,
-            Message.state.in_(("pending", "deferred", "claimed")),
-        )
-        .values(state="cancelled", reason=Reason.CANCELLED, owner=None, lease_until=None)
-        .returning(Message.id)
-    )
-    return len(done.all())

@@ -3,6 +3,7 @@
 Completion is derived from the rows, never asserted.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -37,42 +38,113 @@ INSERT INTO message_event (tenant_id, campaign_id, message_id, kind, reason)
 SELECT :tenant, campaign_id, id, state, reason FROM parked WHERE state = 'unknown'
 """)  # noqa: S608 - reasons of our own
 
+# What was not handed over of a cancelled campaign; `:campaign` NULL: of those cancelled lately.
+_CANCEL = text(f"""
+WITH over AS (
+  UPDATE message m SET state = 'cancelled', reason = '{Reason.CANCELLED}', owner = NULL, lease_until = NULL,
+    updated_at = clock_timestamp()
+  FROM campaign c
+  WHERE c.tenant_id = :tenant AND c.status = 'cancelled' AND m.tenant_id = :tenant AND m.campaign_id = c.id
+    AND m.state IN ('pending', 'deferred', 'claimed')
+    AND (c.id = :campaign OR (CAST(:campaign AS uuid) IS NULL AND c.updated_at > clock_timestamp() - interval '1 day'))
+  RETURNING m.id, m.campaign_id, m.state, m.reason
+)
+INSERT INTO message_event (tenant_id, campaign_id, message_id, kind, reason)
+SELECT :tenant, campaign_id, id, state, reason FROM over
+RETURNING id
+""")  # noqa: S608 - reasons of our own
+
+_OPEN_CAMPAIGNS = text("""
+SELECT c.id, c.materialised_at IS NOT NULL AS fixed,
+  EXISTS (SELECT FROM message m WHERE m.tenant_id = c.tenant_id AND m.campaign_id = c.id AND m.state = 'pending')
+    AS pending,
+  EXISTS (SELECT FROM message m WHERE m.tenant_id = c.tenant_id AND m.campaign_id = c.id
+    AND m.state IN ('claimed', 'sending')) AS held,
+  (SELECT min(m.not_before) FROM message m WHERE m.tenant_id = c.tenant_id AND m.campaign_id = c.id
+    AND m.state = 'deferred') AS until,
+  clock_timestamp() AS now
+FROM campaign c WHERE c.tenant_id = :tenant AND c.status = 'sending'
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Campaigns with something to send now, whether to look again in a moment, and the next instants known."""
+
+    due: list[UUID]
+    soon: bool
+    later: list[datetime]
+
 
 def recover(session: Session) -> None:
     """Free what expired leases hold: never transmitted → pending, perhaps transmitted → unknown."""
     session.execute(_RECOVER, {"tenant": db.tenant_of(session)})
 
 
+def cancel_open(session: Session, campaign_id: UUID | None = None) -> int:
+    """Take back what a cancelled campaign did not hand over; returns how many."""
+    return len(session.execute(_CANCEL, {"tenant": db.tenant_of(session), "campaign": campaign_id}).all())
+
+
 def sweep(session: Session) -> list[UUID]:
     """Do what is due for a tenant and return the campaigns that have messages to send.
 
-    Starts scheduled campaigns, recovers lost messages, completes campaigns with nothing open, and notes when to
-    look again.
+    Recovers lost messages, starts scheduled campaigns, completes campaigns with nothing open, and notes when to
+    look again. Where another process is at it, or nothing is due yet, it does nothing.
     """
     tenant_id = db.tenant_of(session)
     mark = session.execute(
-        select(TenantDue).where(TenantDue.tenant_id == tenant_id, TenantDue.kind == "campaigns").with_for_update()
+        select(TenantDue)
+        .where(
+            TenantDue.tenant_id == tenant_id,
+            TenantDue.kind == "campaigns",
+            TenantDue.next_due_at <= func.clock_timestamp(),
+        )
+        .with_for_update(skip_locked=True)
     ).scalar_one_or_none()
+    if mark is None:
+        return []
     recover(session)
+    cancel_open(session)
     _start_scheduled(session, tenant_id)
-    running = [row for row in _sending(session, tenant_id) if not complete_if_done(session, row)]
-    if mark is not None:
-        later = _next_scheduled(session, tenant_id)
-        if running or _leased(session, tenant_id):
-            mark.next_due_at = _in_a_moment(session)
-        elif later is not None:
-            mark.next_due_at = later
-        else:
-            session.delete(mark)
+    found = _look(session, tenant_id)
+    _look_again(session, mark, found)
     session.flush()
-    return running
+    return found.due
 
 
-def _in_a_moment(session: Session) -> datetime:
-    instant: datetime = session.execute(
+def _look(session: Session, tenant_id: UUID) -> _Found:
+    due: list[UUID] = []
+    later: list[datetime] = []
+    soon = False
+    for row in session.execute(_OPEN_CAMPAIGNS, {"tenant": tenant_id}).all():
+        ready = row.pending or (row.until is not None and row.until <= row.now)
+        if row.fixed and not (ready or row.held or row.until):
+            complete_if_done(session, row.id)
+            continue
+        soon = soon or ready or row.held or not row.fixed
+        if row.fixed and ready:
+            due.append(row.id)
+        if row.until is not None:
+            later.append(row.until)
+    scheduled: datetime | None = session.execute(
+        select(func.min(Campaign.scheduled_for)).where(
+            Campaign.tenant_id == tenant_id, Campaign.status == Status.SCHEDULED
+        )
+    ).scalar_one_or_none()
+    return _Found(due, soon or _leased(session, tenant_id), [*later, scheduled] if scheduled else later)
+
+
+def _look_again(session: Session, mark: TenantDue, found: _Found) -> None:
+    moment: datetime = session.execute(
         select(func.clock_timestamp() + func.make_interval(0, 0, 0, 0, 0, 0, TICK_SECONDS))
     ).scalar_one()
-    return instant
+    if found.soon:
+        mark.next_due_at = moment
+    elif found.later:
+        mark.next_due_at = max(moment, min(found.later))
+    else:
+        session.delete(mark)
 
 
 def _start_scheduled(session: Session, tenant_id: UUID) -> None:
@@ -88,26 +160,6 @@ def _start_scheduled(session: Session, tenant_id: UUID) -> None:
             campaigns.hold(session, campaign_id, reason="approval_void")
 
 
-def _next_scheduled(session: Session, tenant_id: UUID) -> datetime | None:
-    found: datetime | None = session.execute(
-        select(func.min(Campaign.scheduled_for)).where(
-            Campaign.tenant_id == tenant_id, Campaign.status == Status.SCHEDULED
-        )
-    ).scalar_one_or_none()
-    return found
-
-
-def _sending(session: Session, tenant_id: UUID) -> list[UUID]:
-    rows = session.execute(
-        select(Campaign.id).where(
-            Campaign.tenant_id == tenant_id,
-            Campaign.status == Status.SENDING,
-            Campaign.materialised_at.is_not(None),
-        )
-    )
-    return list(rows.scalars())
-
-
 def _leased(session: Session, tenant_id: UUID) -> bool:
     row = session.execute(
         select(Message.id).where(Message.tenant_id == tenant_id, Message.state.in_(("claimed", "sending"))).limit(1)
@@ -116,7 +168,11 @@ def _leased(session: Session, tenant_id: UUID) -> bool:
 
 
 def complete_if_done(session: Session, campaign_id: UUID) -> bool:
-    """Complete a campaign that has no open message; the rows themselves are asked, not the counters."""
+    """Complete a campaign that has no open message; the rows themselves are asked, not the counters.
+
+    The campaign is locked first, so that nobody reopens messages between the look and the step.
+    """
+    campaigns.lock(session, campaign_id)
     for state in OPEN:
         row = session.execute(
             select(Message.id)

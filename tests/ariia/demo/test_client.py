@@ -15,6 +15,7 @@ PAGE = """<!doctype html><p>Freigabe</p>
 <a href="?member=2">zweites <small>EN</small></a><iframe src="/rahmen/1"></iframe>
 <form method="post" action="/freigabe"><input type="hidden" name="csrf" value="t&amp;k">
 <input type="checkbox" name="nein"><input type="checkbox" name="ja" value="1" checked>
+<input name="grau" value="1" disabled><button name="verb" value="reject" disabled>Nein</button>
 <textarea name="notiz">gut so</textarea><button name="verb" value="approve">Freigeben</button></form>"""
 
 

@@ -17,8 +17,8 @@ from channels.email import settings as relays
 from domain.campaigns import service as campaigns
 from domain.consent import service as consents
 from domain.delivery import engine, flight, materialise, queries, recovery, service
-from kernel import db
-from kernel.ids import new_id, stable_id
+from kernel import db, outbox
+from kernel.ids import stable_id
 from models import Campaign, Message
 
 
@@ -40,7 +40,6 @@ def send(tenant_id: UUID, campaign_id: UUID, mailbox: Mailbox, sessions: int = 4
     return engine.send(
         tenant_id,
         campaign_id,
-        owner=new_id(),
         relay=relays.parse(mailbox.url),
         sessions=sessions,
         lease_seconds=20,
@@ -49,6 +48,7 @@ def send(tenant_id: UUID, campaign_id: UUID, mailbox: Mailbox, sessions: int = 4
 
 def finish(tenant_id: UUID) -> None:
     with db.tenant_session(tenant_id) as session:
+        outbox.mark_due(session, "campaigns")
         recovery.sweep(session)
 
 
