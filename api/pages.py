@@ -145,7 +145,7 @@ def _manifest(path: Path, _changed: int) -> Mapping[str, str]:
 
 
 def asset(name: str) -> str:
-    """Return the address of a built asset by its source path; empty before `ariia assets` has run."""
+    """Return the address of a built asset by its source path; empty before `./dev assets` has run."""
     path = DIST / "manifest.json"
     try:
         built = _manifest(path, path.stat().st_mtime_ns)
@@ -199,7 +199,7 @@ def same_origin(request: Request) -> None:
     own = {"{0.scheme}://{0.netloc}".format(urlsplit(url)) for url in (get_settings().base_url, str(request.base_url))}
     if origin in own or (origin in {None, "null"} and request.headers.get("sec-fetch-site") == "same-origin"):
         return
-    raise Forbidden("The form was not sent from this page. Open the page again and repeat.", code="foreign_origin")
+    raise Forbidden("The form was not sent from this page. Open the page again and repeat.", code="bad_csrf")
 
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -241,7 +241,7 @@ class _Assets(StaticFiles):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not DIST.is_dir():
-            await Response("run: ariia assets", status_code=404, media_type="text/plain")(scope, receive, send)
+            await Response("run: ./dev assets", status_code=404, media_type="text/plain")(scope, receive, send)
             return
         await super().__call__(scope, receive, send)
 

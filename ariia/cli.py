@@ -52,7 +52,8 @@ def serve(
     from ariia import serve as service  # noqa: PLC0415
     from ariia import welcome  # noqa: PLC0415
 
-    settings = _settings(**_in_data("serve"))
+    quiet = {} if "log_level" in Settings().model_fields_set else {"log_level": "warning"}
+    settings = _settings(**_in_data("serve"), **quiet)
     if settings.public_url == Settings.model_fields["public_url"].default:
         kernel_settings.use(settings.model_copy(update={"public_url": HttpUrl(f"http://{host}:{port}")}))
     service.run_forever(host=host, port=port, announce=lambda: welcome.announce(_console, with_demo=not empty))

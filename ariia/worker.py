@@ -1,6 +1,6 @@
 """The doorbell: Celery in two forms, inside the web process or on Redis with separate worker and beat.
 
-    celery -A ariia.worker worker --pool threads
+    celery -A ariia.worker worker
     celery -A ariia.worker beat
 
 A task holds no truth: its body does what is due for a row and ends.
@@ -13,16 +13,20 @@ from typing import Any
 from uuid import UUID
 
 from celery import Celery
-from celery.signals import worker_init
+from celery.signals import worker_init, worker_shutting_down
 
 from ariia import process, relay
+from ariia.tasks import campaigns
 from ariia.tasks.table import TASKS
 from kernel import log, outbox
 from kernel.settings import get_settings
 
 _RELAY_SECONDS = 2.0
 _SWEEP_SECONDS = 3.0
-_THREADS = 4
+_THREADS = 6
+_MOST_SENDING = 4  # runs at once per process, so that threads are left for everything else
+_SENDING = "campaigns.send"
+_DOORBELL_SECONDS = 60  # a ring that nobody heard in time is worth nothing: the sweep rings again
 
 
 def make_app(redis_url: str | None) -> Celery:
@@ -32,7 +36,7 @@ def make_app(redis_url: str | None) -> Celery:
     app.conf.update(
         broker_url=redis_url or "memory://localhost",
         broker_transport_options={"polling_interval": 0.002} if redis_url is None else {
-            "visibility_timeout": 3_600, "unacked_restore_throttle": 1,
+            "visibility_timeout": 3_600, "unacked_restore_throttle": 1, "socket_connect_timeout": 3,
         },
         broker_connection_retry_on_startup=True,
         task_default_queue="ariia",
@@ -40,6 +44,7 @@ def make_app(redis_url: str | None) -> Celery:
         task_reject_on_worker_lost=True,
         task_ignore_result=True,
         worker_prefetch_multiplier=1,
+        worker_pool="threads",
         worker_concurrency=_THREADS,
         worker_soft_shutdown_timeout=30,
         worker_enable_soft_shutdown_on_idle=True,
@@ -47,6 +52,7 @@ def make_app(redis_url: str | None) -> Celery:
         worker_send_task_events=False,
         enable_utc=True,
         timezone="UTC",
+        beat_scheduler="celery.beat:Scheduler",
         beat_schedule={
             "relay": {"task": "ariia.relay", "schedule": _RELAY_SECONDS, "options": {"expires": 30}},
             "sweep": {"task": "ariia.sweep", "schedule": _SWEEP_SECONDS, "options": {"expires": 30}},
@@ -60,18 +66,26 @@ _running: set[tuple[str, str]] = set()
 _running_lock = threading.Lock()
 
 
+def _begin(key: tuple[str, str]) -> bool:
+    """Note that a task runs; False where it already does, or where enough runs are sending."""
+    with _running_lock:
+        sending = sum(task == _SENDING for task, _ in _running)
+        if key in _running or (key[0] == _SENDING and sending >= _MOST_SENDING):
+            return False
+        _running.add(key)
+        return True
+
+
 def _register(app: Celery) -> None:
     def ring(task: str, tenant_id: UUID, subject: UUID, outbox_id: UUID | None) -> None:
         arguments = [task, str(tenant_id), str(subject), str(outbox_id) if outbox_id else None]
-        app.send_task("ariia.run", args=arguments)
+        app.send_task("ariia.run", args=arguments, expires=_DOORBELL_SECONDS)
 
     def run(task: str, tenant_id: str, subject: str, outbox_id: str | None) -> None:
         """Run one task of the table; the same task about the same row runs once per process at a time."""
         key = (task, subject)
-        with _running_lock:
-            if key in _running:
-                return
-            _running.add(key)
+        if not _begin(key):
+            return
         try:
             _run(task, UUID(tenant_id), UUID(subject), UUID(outbox_id) if outbox_id else None)
         finally:
@@ -113,8 +127,9 @@ class InProcess:
     threads: list[threading.Thread]
 
     def stop(self) -> None:
-        """Let running tasks end, and end both."""
+        """Let running tasks end, and end both; runs that send hand back what they did not begin."""
         outbox.set_bell(None)
+        campaigns.stopping.set()
         self.beat.stop(wait=True)
         with suppress(SystemExit):
             self.worker.stop()
@@ -128,6 +143,7 @@ def start_in_process() -> InProcess:
     from celery.beat import Service  # noqa: PLC0415
     from celery.worker import WorkController  # noqa: PLC0415
 
+    campaigns.stopping.clear()
     app = make_app(None)
     worker = WorkController(app=app, pool_cls="threads", concurrency=_THREADS, without_mingle=True,
                             without_gossip=True, without_heartbeat=True)  # fmt: skip
@@ -138,14 +154,22 @@ def start_in_process() -> InProcess:
     ]
     for thread in threads:
         thread.start()
-    outbox.set_bell(lambda: app.send_task("ariia.relay"))
+    outbox.set_bell(lambda: _wake(app))
     return InProcess(app, worker, beat, threads)
 
 
 def ring_through(redis_url: str) -> None:
     """Let this process wake workers on Redis after its commits."""
     app = make_app(redis_url)
-    outbox.set_bell(lambda: app.send_task("ariia.relay"))
+    outbox.set_bell(lambda: _wake(app))
+
+
+def _wake(app: Celery) -> None:
+    """Ring once; a broker that is away costs a log line, for the beat finds the row seconds later."""
+    try:
+        app.send_task("ariia.relay", expires=_DOORBELL_SECONDS, retry=False)
+    except Exception as error:  # noqa: BLE001 - the transaction is committed: its caller must not fail now
+        log.get("worker").warning("doorbell.silent", error=type(error).__name__)
 
 
 def _prepare_worker(**_: object) -> None:
@@ -157,6 +181,10 @@ def _prepare_worker(**_: object) -> None:
     ring_through(settings.redis_url or "")
 
 
+def _leave(**_: object) -> None:
+    campaigns.stopping.set()
+
+
 def __getattr__(name: str) -> Celery:
     """`celery -A ariia.worker` looks for `app`; it is made when asked for, from the settings."""
     if name in {"app", "celery"}:
@@ -165,6 +193,7 @@ def __getattr__(name: str) -> Celery:
             raise SystemExit("a separate worker needs ARIIA_REDIS_URL; without it the web process works itself")
         made = make_app(redis_url)
         worker_init.connect(_prepare_worker, weak=False)
+        worker_shutting_down.connect(_leave, weak=False)
         globals()["app"] = made
         return made
     raise AttributeError(name)

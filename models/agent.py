@@ -15,9 +15,7 @@ class AgentRun(Owned, Base):
     __tablename__ = "agent_run"
     __table_args__ = (
         owned_key("agent_run"),
-        ForeignKeyConstraint(
-            ["tenant_id", "campaign_id"], ["campaign.tenant_id", "campaign.id"], ondelete="CASCADE"
-        ),
+        ForeignKeyConstraint(["tenant_id", "campaign_id"], ["campaign.tenant_id", "campaign.id"], ondelete="CASCADE"),
         UniqueConstraint("tenant_id", "feedback_id"),
         Index("ix_agent_run_campaign", "tenant_id", "campaign_id", "id"),
     )
@@ -48,9 +46,7 @@ class AgentStep(Owned, Base):
 
     __tablename__ = "agent_step"
     __table_args__ = (
-        ForeignKeyConstraint(
-            ["tenant_id", "run_id"], ["agent_run.tenant_id", "agent_run.id"], ondelete="CASCADE"
-        ),
+        ForeignKeyConstraint(["tenant_id", "run_id"], ["agent_run.tenant_id", "agent_run.id"], ondelete="CASCADE"),
         Index("ix_agent_step_run", "tenant_id", "run_id", "id"),
     )
     run_id: Mapped[UUID]

@@ -32,9 +32,7 @@ class Identified:
 
 class Timed:
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
-    updated_at: Mapped[datetime] = mapped_column(
-        server_default=func.clock_timestamp(), onupdate=func.clock_timestamp()
-    )
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp(), onupdate=func.clock_timestamp())
 
 
 class Owned(Identified, Timed):

@@ -11,9 +11,7 @@ from models.base import Base, Json, Owned, owned_key
 
 
 def _of_campaign() -> ForeignKeyConstraint:
-    return ForeignKeyConstraint(
-        ["tenant_id", "campaign_id"], ["campaign.tenant_id", "campaign.id"], ondelete="CASCADE"
-    )
+    return ForeignKeyConstraint(["tenant_id", "campaign_id"], ["campaign.tenant_id", "campaign.id"], ondelete="CASCADE")
 
 
 def _of_revision() -> ForeignKeyConstraint:
@@ -57,9 +55,7 @@ class TemplateVersion(Owned, Base):
 
     __tablename__ = "template_version"
     __table_args__ = (
-        ForeignKeyConstraint(
-            ["tenant_id", "template_id"], ["template.tenant_id", "template.id"], ondelete="CASCADE"
-        ),
+        ForeignKeyConstraint(["tenant_id", "template_id"], ["template.tenant_id", "template.id"], ondelete="CASCADE"),
         UniqueConstraint("tenant_id", "template_id", "n"),
     )
     template_id: Mapped[UUID]

@@ -34,9 +34,7 @@ class Message(Timed, Base):
         UniqueConstraint("tenant_id", "id"),
         UniqueConstraint("tenant_id", "campaign_id", "step", "member_id"),
         UniqueConstraint("tenant_id", "campaign_id", "step", "channel", "address_norm"),
-        ForeignKeyConstraint(
-            ["tenant_id", "campaign_id"], ["campaign.tenant_id", "campaign.id"], ondelete="CASCADE"
-        ),
+        ForeignKeyConstraint(["tenant_id", "campaign_id"], ["campaign.tenant_id", "campaign.id"], ondelete="CASCADE"),
         ForeignKeyConstraint(
             ["tenant_id", "member_id"], ["member.tenant_id", "member.id"], ondelete="SET NULL (member_id)"
         ),
@@ -100,9 +98,7 @@ class MessageEvent(Base):
 
     __tablename__ = "message_event"
     __table_args__ = (
-        ForeignKeyConstraint(
-            ["tenant_id", "message_id"], ["message.tenant_id", "message.id"], ondelete="CASCADE"
-        ),
+        ForeignKeyConstraint(["tenant_id", "message_id"], ["message.tenant_id", "message.id"], ondelete="CASCADE"),
         Index("ix_message_event_message", "tenant_id", "message_id", "id"),
         Index("ix_message_event_campaign", "tenant_id", "campaign_id", "id"),
     )
@@ -123,9 +119,7 @@ class CampaignCount(Base):
 
     __tablename__ = "campaign_count"
     __table_args__ = (
-        ForeignKeyConstraint(
-            ["tenant_id", "campaign_id"], ["campaign.tenant_id", "campaign.id"], ondelete="CASCADE"
-        ),
+        ForeignKeyConstraint(["tenant_id", "campaign_id"], ["campaign.tenant_id", "campaign.id"], ondelete="CASCADE"),
     )
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
     campaign_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -139,9 +133,7 @@ class TrackedLink(Base):
 
     __tablename__ = "tracked_link"
     __table_args__ = (
-        ForeignKeyConstraint(
-            ["tenant_id", "campaign_id"], ["campaign.tenant_id", "campaign.id"], ondelete="CASCADE"
-        ),
+        ForeignKeyConstraint(["tenant_id", "campaign_id"], ["campaign.tenant_id", "campaign.id"], ondelete="CASCADE"),
     )
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
     campaign_id: Mapped[UUID] = mapped_column(primary_key=True)

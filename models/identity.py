@@ -62,9 +62,7 @@ class UserSession(Owned, Base):
     __tablename__ = "user_session"
     __table_args__ = (
         owned_key("user_session"),
-        ForeignKeyConstraint(
-            ["tenant_id", "user_id"], ["app_user.tenant_id", "app_user.id"], ondelete="CASCADE"
-        ),
+        ForeignKeyConstraint(["tenant_id", "user_id"], ["app_user.tenant_id", "app_user.id"], ondelete="CASCADE"),
         Index("ix_user_session_user", "tenant_id", "user_id"),
     )
     user_id: Mapped[UUID]

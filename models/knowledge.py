@@ -27,9 +27,7 @@ class Chunk(Owned, Base):
     __tablename__ = "chunk"
     __table_args__ = (
         owned_key("chunk"),
-        ForeignKeyConstraint(
-            ["tenant_id", "document_id"], ["document.tenant_id", "document.id"], ondelete="CASCADE"
-        ),
+        ForeignKeyConstraint(["tenant_id", "document_id"], ["document.tenant_id", "document.id"], ondelete="CASCADE"),
         UniqueConstraint("tenant_id", "document_id", "position"),
         Index("ix_chunk_language", "tenant_id", "language"),
     )
@@ -80,9 +78,7 @@ class Conversation(Owned, Base):
     __table_args__ = (
         owned_key("conversation"),
         UniqueConstraint("tenant_id", "external_id"),
-        ForeignKeyConstraint(
-            ["tenant_id", "member_id"], ["member.tenant_id", "member.id"], ondelete="CASCADE"
-        ),
+        ForeignKeyConstraint(["tenant_id", "member_id"], ["member.tenant_id", "member.id"], ondelete="CASCADE"),
         Index("ix_conversation_member", "tenant_id", "member_id"),
     )
     member_id: Mapped[UUID | None]

@@ -47,7 +47,6 @@ class Demo:
     expected: Expected
     mailbox_before: dict[Path, int]
     imported: dict[str, int] = field(default_factory=dict)
-    preview_url: str = ""
 
 
 def main(settings: Settings) -> int:
@@ -201,7 +200,6 @@ def approve(demo: Demo, campaign: str) -> dict[str, Any]:
             raise DemoFailed(f"after the approval the campaign is {seen['status']}")
         demo.screen.say(f"approved by {seen['approved_by']}, sealed {seen['approval_hash'][:12]}…")
         demo.screen.say(f"flight check: {flight['targeted']} targeted, {flight['will_send']} will be sent")
-    demo.preview_url = url
     return flight
 
 
@@ -271,5 +269,5 @@ def _places(demo: Demo, sent: int, seconds: float) -> None:
     demo.screen.console.print(
         f"{sent} mails in {seconds:.1f} s ({rate:.0f}/s), from start to the last mark in the ledger"
     )
-    demo.screen.console.print(f"Mails:   {demo.service.mailbox}")
-    demo.screen.console.print(f"Preview: {demo.folder / 'preview'}")
+    demo.screen.console.print(f"Mails:   {demo.service.mailbox}", soft_wrap=True)
+    demo.screen.console.print(f"Preview: {demo.folder / 'preview'}", soft_wrap=True)

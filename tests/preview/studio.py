@@ -74,7 +74,13 @@ def content(offer_id: UUID, **changes: Any) -> dict[str, Any]:
             {"type": "button", "label": "Keep my place", "url": "cta_url"},
             {"type": "signature", "text": "See you soon\n{sender_name}"},
         ],
-        "claims": [],
+        "claims": [
+            {
+                "sentence": "{?first_name: {first_name}, }your comeback month for €29",
+                "kind": "price",
+                "source_ids": [str(offer_id)],
+            }
+        ],
     }
     languages = {"de": {"email": german | changes}, "en": {"email": english}}
     return {

@@ -22,7 +22,7 @@ _ANGLES: dict[str, Any] = {
 }  # fmt: skip
 _SENTENCE = re.compile(r"(?<=[.!])\s+")
 _LONGEST_QUOTE, _SHORTEST_QUOTE = 170, 40
-_MARKUP = re.compile(r"[|*_#`<>\[\]{}•]|^\s*[-\d]|:\s*$|https?:|@")
+_MARKUP = re.compile(r"[|*_#`<>\[\]{}•€$£]|\bEUR\b|^\s*[-\d]|:\s*$|https?:|@")
 _FORMAL = re.compile(r"\b(?:Sie|Ihnen|Ihre?[mnrs]?)\b")
 _FAMILIAR = re.compile(r"\b(?:du|dich|dir|dein\w*)\b", re.IGNORECASE)
 
