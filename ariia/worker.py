@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from celery import Celery
-from celery.signals import worker_init, worker_shutting_down
+from celery.signals import worker_init, worker_ready, worker_shutting_down
 
 from ariia import process, relay
 from ariia.tasks import campaigns
@@ -22,7 +22,7 @@ from kernel import log, outbox
 from kernel.settings import get_settings
 
 _RELAY_SECONDS = 2.0
-_SWEEP_SECONDS = 3.0
+_SWEEP_SECONDS = 1.0
 _THREADS = 6
 _MOST_SENDING = 4  # runs at once per process, so that threads are left for everything else
 _SENDING = "campaigns.send"
@@ -155,6 +155,7 @@ def start_in_process() -> InProcess:
     for thread in threads:
         thread.start()
     outbox.set_bell(lambda: _wake(app))
+    _look_around(app)
     return InProcess(app, worker, beat, threads)
 
 
@@ -164,10 +165,16 @@ def ring_through(redis_url: str) -> None:
     outbox.set_bell(lambda: _wake(app))
 
 
-def _wake(app: Celery) -> None:
+def _look_around(app: Celery) -> None:
+    """Look at once for what a predecessor left."""
+    _wake(app, "ariia.relay")
+    _wake(app, "ariia.sweep")
+
+
+def _wake(app: Celery, task: str = "ariia.relay") -> None:
     """Ring once; a broker that is away costs a log line, for the beat finds the row seconds later."""
     try:
-        app.send_task("ariia.relay", expires=_DOORBELL_SECONDS, retry=False)
+        app.send_task(task, expires=_DOORBELL_SECONDS, retry=False)
     except Exception as error:  # noqa: BLE001 - the transaction is committed: its caller must not fail now
         log.get("worker").warning("doorbell.silent", error=type(error).__name__)
 
@@ -179,6 +186,10 @@ def _prepare_worker(**_: object) -> None:
         raise SystemExit("a separate worker needs ARIIA_DATABASE_URL and ARIIA_SMTP_URL")
     process.prepare()
     ring_through(settings.redis_url or "")
+
+
+def _arrived(sender: Any = None, **_: object) -> None:
+    _look_around(sender.app)
 
 
 def _leave(**_: object) -> None:
@@ -193,6 +204,7 @@ def __getattr__(name: str) -> Celery:
             raise SystemExit("a separate worker needs ARIIA_REDIS_URL; without it the web process works itself")
         made = make_app(redis_url)
         worker_init.connect(_prepare_worker, weak=False)
+        worker_ready.connect(_arrived, weak=False)
         worker_shutting_down.connect(_leave, weak=False)
         globals()["app"] = made
         return made

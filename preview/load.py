@@ -126,7 +126,7 @@ def approval(
         findings=findings,
         send=send,
         remarks=remarks,
-        difference=_difference(session, scene, remarks),
+        difference=_difference(session, scene, member, remarks),
         origin=view.Origin(str(scene.revision.origin), scene.campaign.goal),
         obstacles=_obstacles(scene, send, findings, state),
         typed=typed,
@@ -341,13 +341,23 @@ def _remarks(session: Session, campaign: Campaign) -> tuple[view.Remark, ...]:
     )
 
 
-def _difference(session: Session, scene: _Scene, remarks: Sequence[view.Remark]) -> view.Difference | None:
+def _difference(
+    session: Session, scene: _Scene, member: MemberFacts, remarks: Sequence[view.Remark]
+) -> view.Difference | None:
     before = revisions.parent(session, scene.revision)
     if before is None:
         return None
     asked = [remark for remark in remarks if remark.verb == "revise" and remark.revision == before.n]
-    changes = tuple(
-        view.Change(place_of(path) or view.Place("", "whole"), words)
-        for path, words in diff.compare(before.content_json, scene.revision.content_json)
-    )
-    return view.Difference(before.n, asked[-1] if asked else None, changes)
+    values = {lang: _values(session, scene, member, lang) for lang in scene.languages}
+    changes = []
+    for path, words in diff.compare(before.content_json, scene.revision.content_json):
+        place = place_of(path) or view.Place("", "whole")
+        changes.append(view.Change(place, _spoken_words(words, values.get(place.language, {}))))
+    return view.Difference(before.n, asked[-1] if asked else None, tuple(changes))
+
+
+def _spoken_words(words: diff.Words, values: Mapping[str, str]) -> diff.Words:
+    """Return the difference as the shown person would read it; as written where they would read no difference."""
+    old = _spoken("".join(text for op, text in words if op != "insert"), values)
+    new = _spoken("".join(text for op, text in words if op != "delete"), values)
+    return words if old == new else diff.words(old, new)

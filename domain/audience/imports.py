@@ -11,11 +11,11 @@ from typing import Any, cast
 from uuid import UUID
 
 import phonenumbers
-from channels.email.addresses import normalise_address
 from psycopg import Connection
 from sqlalchemy import insert, text
 from sqlalchemy.orm import Session
 
+from channels.email.addresses import normalise_address
 from domain.audience import columns, service
 from domain.audience.import_sql import MERGE, STAGING, STAGING_COLUMNS
 from domain.audit import service as audit
@@ -23,6 +23,9 @@ from kernel import db
 from kernel.errors import Invalid
 from kernel.ids import new_id
 from models import ImportBatch, ImportRow
+
+_DECIDING = {"status"}  # a cell that decides who is written to must be readable
+_MANY = 500  # from so many rows on the planner is told about them
 
 
 @dataclass(slots=True)
@@ -81,6 +84,8 @@ def run(
     session.flush()
     outcomes = _merge(session, batch, rows)
     _report(session, batch, rows, outcomes)
+    if not dry_run and len(rows) >= _MANY:
+        session.execute(text("SELECT refresh_statistics()"))
     audit.append(
         session, actor=actor, action="import.members", subject=str(batch.id), dry_run=dry_run, counts=batch.counts
     )
@@ -93,7 +98,7 @@ def _checked(session: Session, table: columns.Table, mapping: dict[str, str]) ->
     seen: dict[tuple[str, str], int] = {}
     rows = []
     for line, cells in table.rows:
-        row = _row(line, cells, mapping, region)
+        row = _row(line, cells, mapping, region, columns_wanted=len(table.header) if table.tabular else 0)
         key = _identity(row)
         if key is None:
             row.reject("", "has neither a member number, a usable e-mail address nor a phone number")
@@ -105,15 +110,18 @@ def _checked(session: Session, table: columns.Table, mapping: dict[str, str]) ->
     return rows
 
 
-def _row(line: int, cells: dict[str, str], mapping: dict[str, str], region: str) -> Row:
+def _row(line: int, cells: dict[str, str], mapping: dict[str, str], region: str, *, columns_wanted: int) -> Row:
     row = Row(line)
     if "" in cells:
         row.reject("", "has more cells than the header; quote cells that hold the separator")
+    elif len(cells) < columns_wanted:
+        row.reject("", "has fewer cells than the header; the row is torn")
     for column, target in mapping.items():
         try:
             value = columns.read_cell(target, cells.get(column) or "")
         except columns.BadCell as error:
-            row.note(column, str(error))
+            refuse = row.reject if target in _DECIDING else row.note
+            refuse(column, str(error))
             continue
         if value is None:
             continue

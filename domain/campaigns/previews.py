@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from domain.audience import selection
@@ -16,7 +16,7 @@ from kernel import clock, db
 from kernel.errors import Gone, Invalid, NotFound
 from kernel.settings import get_settings
 from kernel.tokens import hash_token, new_token
-from models import Campaign, CredentialIndex, Member, PreviewLink
+from models import Campaign, Consent, CredentialIndex, Member, PreviewLink
 
 LONGEST_HOURS = 14 * 24
 MOST_PEOPLE = 6
@@ -75,9 +75,18 @@ def _database_now(session: Session) -> datetime:
 
 
 def choose_people(session: Session, campaign: Campaign, languages: Sequence[str]) -> list[UUID]:
-    """Return up to six members of the audience that differ: typical, longest name, missing name, each language."""
+    """Return up to six members who differ and may be written to: typical, longest name, no name, each language."""
     chosen = selection.members_of(campaign.audience, tenant_id=campaign.tenant_id).subquery()
-    base = select(Member.id).where(Member.tenant_id == campaign.tenant_id, Member.id.in_(select(chosen.c.id)))
+    reachable = exists().where(
+        Consent.tenant_id == campaign.tenant_id,
+        Consent.member_id == Member.id,
+        Consent.channel == campaign.channel,
+        Consent.purpose == "marketing",
+        Consent.state == "granted",
+    )
+    base = select(Member.id).where(
+        Member.tenant_id == campaign.tenant_id, Member.id.in_(select(chosen.c.id)), reachable
+    )
     named = (func.coalesce(Member.first_name, "") != "") & (func.coalesce(Member.last_name, "") != "")
     wanted = [
         base.where(named).order_by(Member.id),

@@ -17,7 +17,7 @@ from kernel import clock, db
 from kernel.errors import Conflict
 from models import Campaign, Message, TenantDue
 
-TICK_SECONDS = 3
+TICK_SECONDS = 2
 
 _RECOVER = text(f"""
 WITH lost AS (

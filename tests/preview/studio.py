@@ -141,7 +141,9 @@ def _people(session: Any, more: int) -> None:
         make.member(session, address, last_visit_at=clock.now() - timedelta(days=40 + n), **fields)
     for n in range(more):
         make.member(session, f"m{n}@mail.example", first_name="Kim", last_name="Noack", favourite_course="Yoga")
-    make.member(session, "nein@mail.example", consent=False, first_name="Nora", last_name="Nein", favourite_course="Yoga")
+    make.member(
+        session, "nein@mail.example", consent=False, first_name="Nora", last_name="Nein", favourite_course="Yoga"
+    )
     make.member(session, None, first_name="Otto", last_name="Ohne", favourite_course="Yoga")
     make.member(session, "weg@mail.example", first_name="Wim", last_name="Weg", favourite_course="Yoga")
     consents.suppress(

@@ -1,0 +1,32 @@
+"""A sender that a test kills: works on one campaign until it is complete. Run by path."""
+
+import sys
+import time
+from pathlib import Path
+from uuid import UUID
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from channels.email import settings as relays
+from domain.campaigns import service as campaigns
+from domain.delivery import engine, recovery
+from kernel import db, settings
+
+
+def main() -> None:
+    database_url, app_role, data_dir, tenant, campaign, port, sessions, lease = sys.argv[1:]
+    settings.use(settings.Settings(data_dir=Path(data_dir), database_url=database_url))
+    db.configure(database_url, app_role=app_role or None)
+    tenant_id, campaign_id = UUID(tenant), UUID(campaign)
+    relay = relays.parse(f"smtp://127.0.0.1:{port}")
+    while True:
+        engine.send(tenant_id, campaign_id, relay=relay, sessions=int(sessions), lease_seconds=int(lease), seconds=20)
+        with db.tenant_session(tenant_id) as session:
+            recovery.sweep(session)
+            if campaigns.get(session, campaign_id).status != "sending":
+                return
+        time.sleep(0.2)
+
+
+if __name__ == "__main__":
+    main()
