@@ -22,10 +22,6 @@ def _area(path: str) -> str:
     return parts[2] if parts[:2] == ["api", "v1"] and len(parts) > 2 else parts[0] or "root"  # noqa: PLR2004
 
 
-class TooLarge(Exception):  # noqa: N818
-    """A body beyond its limit."""
-
-
 class Envelope:
     """The outermost application."""
 
@@ -41,8 +37,12 @@ class Envelope:
         began, status = time.perf_counter(), 500
         area = _area(scope["path"])
 
+        body = _Body(receive, _limit(scope["path"]))
+
         async def answer(message: Message) -> None:
             nonlocal status
+            if body.too_large:  # whatever the application made of the cut body
+                return
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = [
@@ -53,10 +53,10 @@ class Envelope:
             await send(message)
 
         try:
-            await self._app(scope, _limited(scope, receive), answer)
-        except TooLarge:
-            status = 413
-            await _refuse(answer, request_id, _limit(scope["path"]))
+            await self._app(scope, body.receive, answer)
+            if body.too_large:
+                status = 413
+                await _refuse(send, request_id, body.limit)
         finally:
             seconds = time.perf_counter() - began
             _REQUESTS.labels(scope["method"], area, status).inc()
@@ -71,18 +71,22 @@ def _limit(path: str) -> int:
     return _LARGEST_UPLOAD if path.startswith(_UPLOADS) else _LARGEST
 
 
-def _limited(scope: Scope, receive: Receive) -> Receive:
-    limit, seen = _limit(scope["path"]), 0
+class _Body:
+    """A request's body that is counted as it comes."""
 
-    async def counted() -> Message:
-        nonlocal seen
-        message = await receive()
-        seen += len(message.get("body", b""))
-        if seen > limit:
-            raise TooLarge
+    def __init__(self, receive: Receive, limit: int) -> None:
+        self._receive = receive
+        self._seen = 0
+        self.limit = limit
+        self.too_large = False
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self._seen += len(message.get("body", b""))
+        if self._seen > self.limit:
+            self.too_large = True
+            return {"type": "http.disconnect"}
         return message
-
-    return counted
 
 
 async def _refuse(send: Send, request_id: str, limit: int) -> None:

@@ -5,7 +5,7 @@ from colorsys import hls_to_rgb, rgb_to_hls
 
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 _LIGHT, _DARK = "#ffffff", "#161d24"
-_DARK_INK = "#04202a"
+_INKS = ("#ffffff", "#04202a", "#000000")
 _TEXT = 4.5
 _SOFT_LIGHT, _SOFT_DARK = 0.9, 0.78
 _STEP = 0.02
@@ -52,7 +52,7 @@ def _hex(channels: Channels) -> str:
 def _until(colour: str, ground: str, step: float) -> str:
     """Return the colour, made lighter or darker until text in it reads well on the ground."""
     hue, lightness, saturation = rgb_to_hls(*_channels(colour))
-    while contrast(colour, ground) < _TEXT and 0 < lightness < 1:
+    while contrast(colour, ground) < _TEXT and 0 <= lightness + step <= 1 + abs(step):
         lightness = min(1.0, max(0.0, lightness + step))
         colour = _hex(hls_to_rgb(hue, lightness, saturation))
     return colour
@@ -65,4 +65,4 @@ def _mixed(colour: str, ground: str, share: float) -> str:
 
 
 def _ink(colour: str) -> str:
-    return max((_LIGHT, _DARK_INK), key=lambda ink: contrast(ink, colour))
+    return next((ink for ink in _INKS if contrast(ink, colour) >= _TEXT), _INKS[-1])

@@ -25,7 +25,8 @@ def _refusal(request: Request, status: int, code: str, extra: Mapping[str, Any])
     """Return the page for a link or form that leads nowhere; says the same for every token that was never made."""
     look = pages.Look.of(request)
     context = {"code": code, "status": status, "extra": extra, "token": "", "csrf": "", "next_version": None}
-    text = pages.render(_TEMPLATES, "problem.html", look, request, path=_page_path(request), **context)
+    path = "" if request.method in _READ else _page_path(request)
+    text = pages.render(_TEMPLATES, "problem.html", look, request, path=path, **context)
     return pages.html(text, status=status, headers=csp.PUBLIC)
 
 

@@ -17,7 +17,7 @@ from ariia import migrate
 from ariia.embedded import postgres
 from kernel import clock, db, settings
 from kernel.ids import new_id
-from models import Tenant
+from models import Tenant, TenantRoute
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -130,6 +130,8 @@ def make_tenant(slug: str, *, tier: str = "business", language: str = "de", **fi
         "approved_hosts": [f"www.{slug}.example"],
     }
     values.update(fields)
+    with db.all_tenants_session("make a tenant") as session:
+        session.add(TenantRoute(slug=slug, tenant_id=tenant_id))
     with db.tenant_session(tenant_id) as session:
         session.add(Tenant(id=tenant_id, slug=slug, tier=tier, language=language, **values))
     return tenant_id

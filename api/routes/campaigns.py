@@ -3,7 +3,6 @@
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from domain.delivery import queries as delivery
 from fastapi import APIRouter, Query, Response
 from sqlalchemy.orm import Session
 
@@ -24,6 +23,7 @@ from api.schemas.campaigns import (
 from domain.campaigns import lifecycle, reviews
 from domain.campaigns import queries as campaign_queries
 from domain.campaigns import service as campaigns
+from domain.delivery import queries as delivery
 from domain.identity.service import Principal
 from kernel.errors import NotFound
 from models import Campaign

@@ -3,8 +3,6 @@
 from typing import Annotated
 from uuid import UUID
 
-from domain.delivery import flight, queries
-from domain.delivery import service as delivery
 from fastapi import APIRouter, Query
 
 from api.auth import requires
@@ -14,6 +12,8 @@ from api.routes.campaigns import shown
 from api.schemas.campaigns import CampaignOut
 from api.schemas.tenant import EventOut, FlightCheckOut, RecipientOut, WhyOut
 from domain.campaigns import service as campaigns
+from domain.delivery import flight, queries
+from domain.delivery import service as delivery
 from domain.identity.service import Principal
 from models import Message, MessageEvent
 

@@ -1,0 +1,154 @@
+"""The whole sending path against Postfix's smtp-source: same sink, same message size, same sessions.
+
+`python bench/sending.py [--messages 5000] [--sessions 8,64] [--rounds 3] [--quick]`. A message is claimed through the
+gate, rendered for its member with tracked links, marked durably before the final dot and after the answer. The
+database is the embedded one, with every commit on the disk. Rounds are interleaved (A B A B), the ratio is taken per
+round. Counts only if the counters, a recount and the sent marks agree. Needs Debian's package postfix.
+"""
+
+import argparse
+import resource
+import statistics
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+import make
+from chaos import crowd
+from sqlalchemy import event, select, text
+
+from ariia import migrate
+from ariia.embedded import postgres
+from bench import smtp_client
+from channels.email import settings as relays
+from domain.campaigns import revisions
+from domain.content.member_values import MemberFacts
+from domain.delivery import engine, materialise, queries, recovery, render
+from kernel import db, outbox, settings
+from kernel.ids import new_id
+from models import Message, Tenant
+
+
+@dataclass(frozen=True)
+class Figures:
+    rate: float
+    cpu: float  # seconds of this process per 1,000 messages
+    statements: float  # per 1,000 messages
+    commits: float
+
+
+class Statements:
+    def __init__(self) -> None:
+        self.n = 0
+
+    def __call__(self, *_: object) -> None:
+        self.n += 1
+
+
+def tenant_with(members: int) -> UUID:
+    tenant_id = new_id()
+    with db.tenant_session(tenant_id) as session:
+        session.add(
+            Tenant(id=tenant_id, slug="bench", name="Bench", tier="business", language="de", currency="EUR",
+                   time_zone="Europe/Berlin", postal_address="Weg 1, 1 Ort", imprint_url="https://www.bench.example/i",
+                   website="https://www.bench.example", approved_hosts=["www.bench.example"])
+        )  # fmt: skip
+        session.flush()
+        crowd.no_quiet_hours(session)
+        make.sender(session)
+        crowd.gather(session, members, tracking=True)
+    return tenant_id
+
+
+def campaign_of(tenant_id: UUID) -> tuple[UUID, float, int]:
+    """A campaign with its recipients fixed: id, seconds that took, bytes of one of its mails."""
+    with db.tenant_session(tenant_id) as session:
+        made, revision = make.drafted(session, kind="transactional")
+        make.approve(session, made.id, revision)
+        from domain.campaigns import service as campaigns  # noqa: PLC0415
+
+        campaign = campaigns.start(session, made.id, actor=make.ACTOR)
+        began = time.perf_counter()
+        materialise.materialise(session, campaign.id)
+        took = time.perf_counter() - began
+        rendering = render.prepare(session, campaign, revisions.current(session, campaign))
+        facts = MemberFacts(id=new_id(), first_name="Jörg 1", last_name="Müller")
+        mail = rendering.message(new_id(), "crowd-1@example.org", facts, "de", tracked=True)
+        return campaign.id, took, len(mail)
+
+
+def ours(tenant_id: UUID, campaign_id: UUID, port: int, sessions: int, messages: int, counter: Statements) -> Figures:
+    before, cpu, began = counter.n, _cpu(), time.perf_counter()
+    sent = commits = 0
+    while sent < messages:
+        outcome = engine.send(
+            tenant_id, campaign_id, relay=relays.parse(f"smtp://127.0.0.1:{port}"), sessions=sessions,
+            lease_seconds=60, seconds=600,
+        )  # fmt: skip
+        sent, commits = sent + outcome.sent, commits + outcome.commits
+    took, per = time.perf_counter() - began, messages / 1_000
+    figures = Figures(messages / took, (_cpu() - cpu) / per, (counter.n - before) / per, commits / per)
+    with db.tenant_session(tenant_id) as session:
+        outbox.mark_due(session, "campaigns")
+        recovery.sweep(session)
+        assert queries.counts(session, campaign_id) == {"sent": messages}
+        marked = session.execute(select(Message.id).where(Message.campaign_id == campaign_id, Message.state == "sent"))
+        assert len(marked.all()) == messages
+    return figures
+
+
+def _cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def measure(messages: int, sessions: int, rounds: int, counter: Statements, tenant_id: UUID) -> None:
+    rates, ratios, figures, theirs = [], [], None, []
+    for _ in range(rounds):
+        campaign_id, took, size = campaign_of(tenant_id)
+        smtp_client.SIZE = size
+        with smtp_client.smtp_sink() as port:
+            theirs.append(smtp_client.theirs(port, messages, sessions))
+        with smtp_client.smtp_sink() as port:
+            figures = ours(tenant_id, campaign_id, port, sessions, messages, counter)
+        rates.append(figures.rate)
+        ratios.append(figures.rate / theirs[-1])
+        print(
+            f"  {sessions:3} sessions, {size:,} bytes: ours {figures.rate:,.0f}/s, smtp-source {theirs[-1]:,.0f}/s, "
+            f"ratio {ratios[-1]:.2f} | CPU {figures.cpu:.2f} s, {figures.statements:.0f} statements, "
+            f"{figures.commits:.0f} mark commits per 1,000 | fixed in {took:.2f} s"
+        )
+    spread = (max(ratios) - min(ratios)) / statistics.median(ratios)
+    print(f"{sessions} sessions: median {statistics.median(rates):,.0f}/s, ratio {statistics.median(ratios):.2f} "
+          f"(spread {spread:.0%}{', noisy' if spread > 0.2 else ''})")  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--messages", type=int, default=5_000)
+    parser.add_argument("--sessions", default="8,64")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--quick", action="store_true", help="1,000 messages, one round")
+    chosen = parser.parse_args()
+    messages, rounds = (1_000, 1) if chosen.quick else (chosen.messages, chosen.rounds)
+    with tempfile.TemporaryDirectory() as folder, postgres.start(Path(folder) / "pg", durable=True) as server:
+        migrate.upgrade(server.owner_url, "ariia_app")
+        settings.use(settings.Settings(data_dir=Path(folder), database_url=server.app_url))
+        counter = Statements()
+        event.listen(db.configure(server.app_url), "before_cursor_execute", counter)
+        tenant_id = tenant_with(messages)
+        with db.tenant_session(tenant_id) as session:
+            session.execute(text("SELECT 1"))
+        for sessions in map(int, chosen.sessions.split(",")):
+            measure(messages, sessions, rounds, counter, tenant_id)
+        db.dispose()
+
+
+if __name__ == "__main__":
+    main()

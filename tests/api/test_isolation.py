@@ -1,0 +1,159 @@
+"""Every operation, generated from our own OpenAPI: foreign ids are 404, no key is 401, no scope is 403."""
+
+import re
+from typing import Any
+from uuid import UUID
+
+import make
+import pytest
+
+from api.app import create_app
+from domain.campaigns import previews, reviews
+from domain.consent import service as consents
+from domain.conversations import service as conversations
+from domain.identity import service as identity
+from domain.identity.rules import Role
+from domain.knowledge import service as knowledge
+from domain.templates import service as templates
+from kernel import db
+from kernel.ids import new_id
+from models import AgentQuestion, ImportBatch, Suppression
+
+DOCUMENT = create_app().openapi()
+OPERATIONS = [
+    (verb.upper(), path, operation)
+    for path, operations in DOCUMENT["paths"].items()
+    if path.startswith("/api/v1")
+    for verb, operation in operations.items()
+]
+PUBLIC = {("POST", "/api/v1/sessions")}
+# Any principal may end its own session.
+WITHOUT_SCOPE = {("DELETE", "/api/v1/sessions/current")}
+HASH = "0" * 64
+
+BODIES: dict[str, Any] = {
+    "change_campaign": {"name": "x"},
+    "generate_draft": {},
+    "answer_question": {"text": "ja"},
+    "schedule_campaign": {"at": "2030-01-01T09:00", "time_zone": "Europe/Berlin"},
+    "write_revision": {"content": {"languages": {"de": {"email": make.email()}}}},
+    "give_feedback": {"revision_id": None, "content_hash": HASH, "comment": "kürzer"},
+    "approve_campaign": {"revision_id": None, "content_hash": HASH},
+    "reject_campaign": {"revision_id": None, "content_hash": HASH, "comment": "nein"},
+    "waive_finding": {"name": "Mara", "reason": "weil es stimmt"},
+    "create_preview_link": {},
+    "change_member": {"first_name": "x"},
+    "add_activity": {"kind": "visit", "at": "2026-01-01T10:00:00Z"},
+    "add_purchase": {"product": "x", "amount_minor": 1, "currency": "EUR", "at": "2026-01-01T10:00:00Z"},
+    "record_consent": {"channel": "email", "purpose": "marketing", "state": "withdrawn", "source": "x"},
+    "lift_suppression": {"reason": "irrtum"},
+    "change_offer": {"title": "x"},
+    "add_message": {"author": "member", "text": "x"},
+    "change_template": {"name": "x"},
+    "change_user": {"active": True},
+}
+
+
+def body_of(operation: dict[str, Any], ids: dict[str, UUID]) -> Any:
+    if "requestBody" not in operation:
+        return None
+    body = next((body for name, body in BODIES.items() if operation["operationId"].startswith(name)), {})
+    return {key: str(ids["revision_id"]) if key == "revision_id" else value for key, value in body.items()}
+
+
+def filled(path: str, ids: dict[str, UUID]) -> str:
+    return re.sub(r"\{(\w+)\}", lambda match: str(ids.get(match[1], "activities")), path.removeprefix("/api/v1"))
+
+
+@pytest.fixture
+def foreign(tenants) -> dict[str, UUID]:
+    """One row of tenant A for every id that a path may name."""
+    with db.tenant_session(tenants.a) as session:
+        make.sender(session)
+        member = make.member(session, "a@example.org")
+        campaign, revision = make.drafted(session, goal="Reaktiviere alle")
+        link = previews.create(session, campaign.id, actor="t").link
+        document = knowledge.store_document(
+            session, name="a.md", body="# A\n\nText", media_type="text/markdown", language="de", actor="t"
+        )
+        offer = knowledge.store_offer(session, actor="t", key="a", title="A", price_minor=1, currency="EUR")
+        conversation = conversations.open_conversation(
+            session, channel="web", external_id="a", member_id=member.id, actor="t"
+        )
+        template = templates.create(session, name="A", description=None, kind="email", content=make.email(), actor="t")
+        consents.suppress(session, channel="email", address_norm="x@y.z", reason="manual", source="t", actor="t")
+        suppression = session.query(Suppression).one()
+        batch = ImportBatch(
+            tenant_id=tenants.a, kind="members", file_name="a", dry_run=False, status="done", mapping={}, options={},
+            counts={},
+        )  # fmt: skip
+        session.add(batch)
+        user = identity.add_user(session, name="A", email="a@a.example", role=Role.VIEWER, password=None, actor="t")
+        key = identity.issue_key(session, name="a", actor="t").key
+        run = reviews.generate(session, campaign.id, actor="t")
+        question = AgentQuestion(tenant_id=tenants.a, campaign_id=campaign.id, run_id=run.id, code="x", text="x")
+        session.add(question)
+        session.flush()
+        return {
+            "campaign_id": campaign.id, "revision_id": revision.id, "run_id": run.id, "question_id": question.id,
+            "link_id": link.id, "member_id": member.id, "document_id": document.id, "offer_id": offer.id,
+            "conversation_id": conversation.id, "template_id": template.id, "suppression_id": suppression.id,
+            "import_id": batch.id, "user_id": user.id, "key_id": key.id,
+        }  # fmt: skip
+
+
+def test_every_id_of_the_paths_is_covered(foreign):
+    named = {name for _, path, _ in OPERATIONS for name in re.findall(r"\{(\w+)\}", path)}
+    assert named - set(foreign) <= {"kind", "finding_key"}
+
+
+def test_foreign_and_random_ids_are_not_found_by_any_operation(foreign, clients):
+    _, b = clients
+    wrong = []
+    random_ids = {name: new_id() for name in foreign}
+    for verb, path, operation in OPERATIONS:
+        if not set(re.findall(r"\{(\w+)\}", path)) - {"kind"}:
+            continue
+        for ids in (foreign, random_ids):
+            answer = b.call(verb, filled(path, ids), body_of(operation, ids))
+            approves = "approve" in path or "reject" in path or "waive" in path  # no key may, whatever the id
+            if answer.status_code != (403 if approves else 404):
+                wrong.append((verb, path, answer.status_code, answer.text[:120]))
+    assert wrong == []
+
+
+def test_lists_show_nothing_of_another_tenant(foreign, clients):
+    _, b = clients
+    ids = {str(value) for value in foreign.values()}
+    for verb, path, _ in OPERATIONS:
+        if verb == "GET" and "{" not in path:
+            answer = b.get(path.removeprefix("/api/v1"), params={"q": "Text"} if "search" in path else None)
+            assert answer.status_code == 200, (path, answer.text)
+            assert not any(foreign_id in answer.text for foreign_id in ids), path
+
+
+@pytest.mark.parametrize(("verb", "path"), [(verb, path) for verb, path, _ in OPERATIONS])
+def test_without_a_key_or_with_a_wrong_one_nothing_answers(http, tenants, verb, path):
+    if (verb, path) in PUBLIC:
+        return
+    url = "/api/v1" + re.sub(r"\{(\w+)\}", str(new_id()), path.removeprefix("/api/v1"))
+    for headers in ({}, {"Authorization": "Bearer ariia_live_0_nothing"}, {"Authorization": "Basic eDp4"}):
+        answer = http.request(verb, url, json={}, headers=headers)
+        assert answer.status_code == 401, (verb, path, answer.status_code)
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_key_without_scopes_may_nothing(http, foreign, tenants):
+    with db.tenant_session(tenants.a) as session:
+        secret = identity.issue_key(session, name="none", actor="t", scopes=frozenset()).secret
+    wrong = []
+    for verb, path, operation in OPERATIONS:
+        if (verb, path) in PUBLIC | WITHOUT_SCOPE:
+            continue
+        url = "/api/v1" + filled(path, foreign)
+        answer = http.request(
+            verb, url, json=body_of(operation, foreign), headers={"Authorization": f"Bearer {secret}"}
+        )
+        if answer.status_code not in {403, 422}:
+            wrong.append((verb, path, answer.status_code))
+    assert wrong == []
