@@ -9,7 +9,7 @@ A task holds no truth: its body does what is due for a row and ends.
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 from celery import Celery
@@ -37,6 +37,7 @@ def make_app(redis_url: str | None) -> Celery:
         broker_url=redis_url or "memory://localhost",
         broker_transport_options={"polling_interval": 0.002} if redis_url is None else {
             "visibility_timeout": 3_600, "unacked_restore_throttle": 1, "socket_connect_timeout": 3,
+            "max_retries": 2, "interval_start": 0.1, "interval_max": 0.5,
         },
         broker_connection_retry_on_startup=True,
         task_default_queue="ariia",
@@ -99,9 +100,9 @@ def _register(app: Celery) -> None:
     def sweep() -> None:
         relay.sweep(ring)
 
-    app.task(run, name="ariia.run")
-    app.task(deliver, name="ariia.relay")
-    app.task(sweep, name="ariia.sweep")
+    app.task(run, name="ariia.run", shared=False)
+    app.task(deliver, name="ariia.relay", shared=False)
+    app.task(sweep, name="ariia.sweep", shared=False)
 
 
 def _run(task: str, tenant_id: UUID, subject: UUID, outbox_id: UUID | None) -> None:
@@ -125,10 +126,11 @@ class InProcess:
     worker: Any
     beat: Any
     threads: list[threading.Thread]
+    bell: "Bell"
 
     def stop(self) -> None:
         """Let running tasks end, and end both; runs that send hand back what they did not begin."""
-        outbox.set_bell(None)
+        self.bell.stop()
         campaigns.stopping.set()
         self.beat.stop(wait=True)
         with suppress(SystemExit):
@@ -154,15 +156,41 @@ def start_in_process() -> InProcess:
     ]
     for thread in threads:
         thread.start()
-    outbox.set_bell(lambda: _wake(app))
     _look_around(app)
-    return InProcess(app, worker, beat, threads)
+    return InProcess(app, worker, beat, threads, Bell(app).hang())
 
 
-def ring_through(redis_url: str) -> None:
-    """Let this process wake workers on Redis after its commits."""
-    app = make_app(redis_url)
-    outbox.set_bell(lambda: _wake(app))
+def ring_through(redis_url: str) -> "Bell":
+    """Let this process wake workers on Redis after its commits; `stop` the bell at the end."""
+    return Bell(make_app(redis_url)).hang()
+
+
+class Bell:
+    """Rings from a thread of its own, so that no request waits for a broker; rings in a burst become one."""
+
+    def __init__(self, app: Celery) -> None:
+        self._app = app
+        self._pulled = threading.Event()
+        self._over = False
+        self._thread = threading.Thread(target=self._ring, name="bell", daemon=True)
+
+    def hang(self) -> Self:
+        """Ring from now on after every commit of this process that asked for work."""
+        self._thread.start()
+        outbox.set_bell(self._pulled.set)
+        return self
+
+    def _ring(self) -> None:
+        while self._pulled.wait() and not self._over:
+            self._pulled.clear()
+            _wake(self._app)
+
+    def stop(self) -> None:
+        """Take the bell down; a second call does nothing."""
+        outbox.set_bell(None)
+        self._over = True
+        self._pulled.set()
+        self._thread.join(10)
 
 
 def _look_around(app: Celery) -> None:

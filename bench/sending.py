@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import make
 from chaos import crowd
@@ -28,6 +28,7 @@ from ariia.embedded import postgres
 from bench import smtp_client
 from channels.email import settings as relays
 from domain.campaigns import revisions
+from domain.campaigns import service as campaigns
 from domain.content.member_values import MemberFacts
 from domain.delivery import engine, materialise, queries, recovery, render
 from kernel import db, outbox, settings
@@ -71,8 +72,6 @@ def campaign_of(tenant_id: UUID) -> tuple[UUID, float, int]:
     with db.tenant_session(tenant_id) as session:
         made, revision = make.drafted(session, kind="transactional")
         make.approve(session, made.id, revision)
-        from domain.campaigns import service as campaigns  # noqa: PLC0415
-
         campaign = campaigns.start(session, made.id, actor=make.ACTOR)
         began = time.perf_counter()
         materialise.materialise(session, campaign.id)

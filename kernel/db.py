@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy import Engine, create_engine, event, select, text
 from sqlalchemy.orm import Session, sessionmaker
+
+from kernel.errors import NotFound
 
 _AFTER_COMMIT = "after_commit"
 _engine: Engine | None = None
@@ -105,6 +107,20 @@ def tenant_of(session: Session) -> UUID:
     except KeyError:
         raise LookupError("this session has no tenant: open it with tenant_session") from None
     return tenant_id
+
+
+Row = TypeVar("Row")
+
+
+def own(session: Session, entity: type[Row], row_id: UUID, thing: str) -> Row:
+    """Return the tenant's row with this id; raises NotFound naming the thing, also for another tenant's row."""
+    columns: Any = entity
+    row = session.execute(
+        select(entity).where(columns.tenant_id == tenant_of(session), columns.id == row_id)
+    ).scalar_one_or_none()
+    if row is None:
+        raise NotFound(thing)
+    return row
 
 
 def after_commit(session: Session, action: Callable[[], Any]) -> None:

@@ -178,8 +178,8 @@ def _person(scene: _Scene, member: MemberFacts) -> view.Person:
     longest = max(len(_full_name(each)) for each in scene.members)
     notes = []
     if not usable_name(member.first_name):
-        notes.append("no_name")
-    elif len(name) == longest and len(scene.members) > 1:
+        notes.append("unusable_name" if member.first_name else "no_name")
+    if len(name) == longest and len(scene.members) > 1:
         notes.append("longest_name")
     if member.language in scene.languages and member.language != scene.fallback:
         notes.append("language")

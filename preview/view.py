@@ -8,7 +8,10 @@ from domain.content.diff import Words
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """One chosen recipient. `notes` say why this one: typical, no_name, longest_name, language, no_course."""
+    """One chosen recipient.
+
+    `notes` say why this one: typical, no_name, unusable_name, longest_name, language, no_course.
+    """
 
     id: str
     name: str

@@ -4,14 +4,14 @@ from typing import Any
 from uuid import UUID
 
 import phonenumbers
-from channels.email.addresses import normalise_address
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from channels.email.addresses import normalise_address
 from domain.audit import service as audit
 from domain.consent import service as consents
 from kernel import db
-from kernel.errors import Conflict, Invalid, NotFound
+from kernel.errors import Conflict, Invalid
 from models import Activity, ContactPoint, Member, Purchase, Tenant
 
 FIELDS = frozenset(
@@ -37,12 +37,7 @@ PHONE_CHANNELS = ("sms", "whatsapp")
 
 def get(session: Session, member_id: UUID) -> Member:
     """Return the member; raises NotFound, also for another tenant's."""
-    member = session.execute(
-        select(Member).where(Member.tenant_id == db.tenant_of(session), Member.id == member_id)
-    ).scalar_one_or_none()
-    if member is None:
-        raise NotFound("member")
-    return member
+    return db.own(session, Member, member_id, "member")
 
 
 def contact_points(session: Session, member_ids: list[UUID]) -> dict[UUID, list[ContactPoint]]:

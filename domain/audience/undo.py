@@ -2,12 +2,12 @@
 
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from domain.audit import service as audit
 from kernel import clock, db
-from kernel.errors import Conflict, NotFound
+from kernel.errors import Conflict
 from models import ImportBatch
 
 # A member that was written to keeps its history, so it stays.
@@ -68,12 +68,7 @@ _STEPS = (
 
 def get_batch(session: Session, batch_id: UUID) -> ImportBatch:
     """Return an import; raises NotFound."""
-    batch = session.execute(
-        select(ImportBatch).where(ImportBatch.tenant_id == db.tenant_of(session), ImportBatch.id == batch_id)
-    ).scalar_one_or_none()
-    if batch is None:
-        raise NotFound("import")
-    return batch
+    return db.own(session, ImportBatch, batch_id, "import")
 
 
 def undo(session: Session, batch_id: UUID, *, actor: str) -> ImportBatch:

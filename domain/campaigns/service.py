@@ -25,12 +25,7 @@ EDITABLE = SEALED | {"name", "description", "goal", "template_id", "budget_minor
 
 def get(session: Session, campaign_id: UUID) -> Campaign:
     """Return the campaign; raises NotFound, also for another tenant's."""
-    campaign = session.execute(
-        select(Campaign).where(Campaign.tenant_id == db.tenant_of(session), Campaign.id == campaign_id)
-    ).scalar_one_or_none()
-    if campaign is None:
-        raise NotFound("campaign")
-    return campaign
+    return db.own(session, Campaign, campaign_id, "campaign")
 
 
 def lock(session: Session, campaign_id: UUID) -> Campaign:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from domain.audience import service as audience
 from kernel import clock, db
-from kernel.errors import Invalid, NotFound
+from kernel.errors import Invalid
 from models import Conversation, ConversationMessage
 
 CHANNELS = ("whatsapp", "telegram", "sms", "email", "web")
@@ -41,12 +41,7 @@ def open_conversation(
 
 
 def get(session: Session, conversation_id: UUID) -> Conversation:
-    conversation = session.execute(
-        select(Conversation).where(Conversation.tenant_id == db.tenant_of(session), Conversation.id == conversation_id)
-    ).scalar_one_or_none()
-    if conversation is None:
-        raise NotFound("conversation")
-    return conversation
+    return db.own(session, Conversation, conversation_id, "conversation")
 
 
 def add_message(

@@ -158,8 +158,9 @@ CLAIM_GATE = f"""
 """
 
 # Whether the campaign of a message is being sent under the approval that the message was made for.
-_SENDING = """EXISTS (SELECT FROM campaign x WHERE x.tenant_id = message.tenant_id AND x.id = message.campaign_id
-  AND x.status = 'sending' AND x.approval_hash = message.approval_hash)"""
+# A scalar, because an EXISTS becomes a join that reads the campaign's rows instead of the few that are meant.
+_SENDING = """(SELECT x.status = 'sending' AND x.approval_hash = message.approval_hash FROM campaign x
+  WHERE x.tenant_id = message.tenant_id AND x.id = message.campaign_id)"""
 
 # Asked once more when a transmission is to begin, so that a pause or an opt-out holds from its commit on.
 STILL = f"{_SENDING} AND NOT {_suppressed('message')} AND {_consenting('message')}"

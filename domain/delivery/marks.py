@@ -9,21 +9,24 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import psycopg
 
 from domain.delivery import gate
 from domain.delivery.answers import Answer, Start
 from domain.delivery.rules import Reason
 from kernel import db, log
+from kernel.lane import Lane
 
 _LONGEST_WORDS = 500
 _PAUSE = 0.25
 
-_MARK = text(f"""
+# `state || ''` keeps the planner on the primary key: an index on the state holds every old version of a hot row.
+_MARK = f"""
 WITH started AS (
   UPDATE message SET state = 'sending', updated_at = clock_timestamp()
   FROM unnest(CAST(:start_ids AS uuid[]), CAST(:start_attempts AS uuid[])) AS s (id, attempt_id)
   WHERE message.tenant_id = :tenant AND message.id = s.id AND message.attempt_id = s.attempt_id
-    AND message.owner = :owner AND message.state IN ('claimed', 'sending')
+    AND message.owner = :owner AND message.state || '' IN ('claimed', 'sending')
     AND message.lease_until > clock_timestamp() AND {gate.STILL}
   RETURNING message.id
 ), answered AS (
@@ -40,14 +43,15 @@ WITH started AS (
     CAST(:waits AS float8[]), CAST(:counted AS bool[]))
     AS a (id, attempt_id, state, reason, provider_id, code, words, phase, wait, counted)
   WHERE message.tenant_id = :tenant AND message.id = a.id AND message.attempt_id = a.attempt_id
-    AND message.owner = :owner AND message.state IN ('sending', 'claimed', 'unknown')
+    AND message.owner = :owner AND message.state || '' IN ('sending', 'claimed', 'unknown')
   RETURNING message.id, message.campaign_id, message.state, message.reason
 ), told AS (
   INSERT INTO message_event (tenant_id, campaign_id, message_id, kind, reason)
   SELECT :tenant, campaign_id, id, state, reason FROM answered WHERE state <> 'pending'
 )
 SELECT id FROM started
-""")  # noqa: S608 - rules of our own
+"""  # noqa: S608 - rules of our own
+_WRITTEN = str(text(_MARK).compile(dialect=psycopg.dialect()))  # type: ignore[no-untyped-call] # from SQLAlchemy
 
 _RENEW = text(
     "UPDATE message SET lease_until = clock_timestamp() + make_interval(secs => :lease) "
@@ -55,10 +59,9 @@ _RENEW = text(
 )
 
 
-def commit(tenant_id: UUID, owner: UUID, starts: list[Start], answers: list[Answer]) -> set[UUID]:
+def commit(lane: Lane, owner: UUID, starts: list[Start], answers: list[Answer]) -> set[UUID]:
     """Write both kinds of marks and commit; returns the ids whose transmission may begin."""
-    with db.tenant_session(tenant_id) as session:
-        return set(session.execute(_MARK, _parameters(tenant_id, owner, starts, answers)).scalars())
+    return {row[0] for row in lane.run(_WRITTEN, _parameters(lane.tenant_id, owner, starts, answers))}
 
 
 def _parameters(tenant_id: UUID, owner: UUID, starts: list[Start], answers: list[Answer]) -> dict[str, Any]:
@@ -94,7 +97,7 @@ class Marker:
     """
 
     def __init__(self, tenant_id: UUID, owner: UUID) -> None:
-        self._tenant_id = tenant_id
+        self._lane = Lane(tenant_id)
         self._owner = owner
         self._starts: list[tuple[Start, asyncio.Future[bool]]] = []
         self._answers: list[Answer] = []
@@ -121,6 +124,7 @@ class Marker:
             self._wake.clear()
             if self._starts or self._answers:
                 await self._write()
+        await asyncio.to_thread(self._lane.close)
 
     def close(self, patience: float) -> None:
         """Let nobody begin any more; what is queued is written, within `patience` seconds."""
@@ -132,7 +136,7 @@ class Marker:
         answers, self._answers = self._answers, []
         starts = [start for start, _ in waiting]
         try:
-            granted = await asyncio.to_thread(commit, self._tenant_id, self._owner, starts, answers)
+            granted = await asyncio.to_thread(commit, self._lane, self._owner, starts, answers)
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing begins, and it is written again
             log.get("delivery").warning("marks.not_written", error=type(error).__name__, n=len(starts) + len(answers))
             await self._later(waiting, answers)

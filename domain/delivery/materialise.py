@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import Text, case, cast, delete, func, literal, null, select
+from sqlalchemy import Text, case, cast, delete, func, literal, null, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -14,6 +14,7 @@ from domain.delivery.rules import Reason
 from kernel import clock, db, outbox
 from models import Campaign, CampaignCount, Message, MessageEvent, Tenant, TrackedLink
 
+_MANY = 500  # from here on the planner of the claims must know how the table has changed
 DRIFT = 0.05  # an audience that grew or shrank by more since the approval is asked about again
 
 
@@ -48,6 +49,8 @@ def materialise(session: Session, campaign_id: UUID) -> bool:
         )
         campaigns.hold(session, campaign.id, reason="audience_drift")
         return False
+    if targeted >= _MANY:
+        session.execute(text("SELECT refresh_message_statistics()"))
     _links(session, campaign)
     campaign.materialised_at = clock.now()
     outbox.mark_due(session, "campaigns")

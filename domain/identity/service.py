@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from channels.email.addresses import normalise_address
 from pwdlib import PasswordHash
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from channels.email.addresses import normalise_address
 from domain.audit import service as audit
 from domain.identity.rules import KEY_SCOPES, OF_ROLE, Role
 from kernel import clock, db
@@ -70,12 +70,7 @@ def add_user(session: Session, *, name: str, email: str, role: Role, password: s
 
 
 def get_user(session: Session, user_id: UUID) -> AppUser:
-    user = session.execute(
-        select(AppUser).where(AppUser.tenant_id == db.tenant_of(session), AppUser.id == user_id)
-    ).scalar_one_or_none()
-    if user is None:
-        raise NotFound("user")
-    return user
+    return db.own(session, AppUser, user_id, "user")
 
 
 def change_user(session: Session, user_id: UUID, *, actor: str, role: Role | None, active: bool | None) -> AppUser:

@@ -5,11 +5,11 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import available_timezones
 
-from channels.email.addresses import normalise_address
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from channels.email.addresses import normalise_address
 from domain.audit import service as audit
 from kernel import db
 from kernel.errors import Conflict, Invalid

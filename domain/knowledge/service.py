@@ -14,7 +14,7 @@ from domain.audit import service as audit
 from domain.knowledge import chunking, search_terms
 from domain.knowledge.sources import Source, of_chunk
 from kernel import clock, db
-from kernel.errors import Conflict, Invalid, NotFound
+from kernel.errors import Conflict, Invalid
 from models import Chunk, Document, Offer, Tenant
 
 MEDIA_TYPES = {"md": "text/markdown", "markdown": "text/markdown", "txt": "text/plain", "csv": "text/csv"}
@@ -111,12 +111,7 @@ def _store_chunks(session: Session, document: Document, actor: str) -> None:
 
 
 def get_document(session: Session, document_id: UUID) -> Document:
-    document = session.execute(
-        select(Document).where(Document.tenant_id == db.tenant_of(session), Document.id == document_id)
-    ).scalar_one_or_none()
-    if document is None:
-        raise NotFound("document")
-    return document
+    return db.own(session, Document, document_id, "document")
 
 
 def documents(session: Session, language: str | None = None) -> Select[Document]:
@@ -202,12 +197,7 @@ def valid_offers(session: Session, at: datetime | None = None) -> list[Offer]:
 
 
 def get_offer(session: Session, offer_id: UUID) -> Offer:
-    offer = session.execute(
-        select(Offer).where(Offer.tenant_id == db.tenant_of(session), Offer.id == offer_id)
-    ).scalar_one_or_none()
-    if offer is None:
-        raise NotFound("offer")
-    return offer
+    return db.own(session, Offer, offer_id, "offer")
 
 
 def offers(session: Session) -> Select[Offer]:

@@ -18,12 +18,7 @@ from models import Campaign, Template, TemplateVersion
 
 
 def get(session: Session, template_id: UUID) -> Template:
-    template = session.execute(
-        select(Template).where(Template.tenant_id == db.tenant_of(session), Template.id == template_id)
-    ).scalar_one_or_none()
-    if template is None:
-        raise NotFound("template")
-    return template
+    return db.own(session, Template, template_id, "template")
 
 
 def matching(session: Session, *, kind: str | None = None, active: bool | None = None) -> Select[Template]:

@@ -85,17 +85,25 @@ $$
 """
 
 
-# The application does not own the tables, so it cannot ANALYZE them; after a large import the planner must know.
+# The application does not own the tables, so it cannot ANALYZE them; after a large import, and when the recipients of
+# a campaign were fixed, the planner must know.
 _STATISTICS = """
 CREATE FUNCTION refresh_statistics() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
 BEGIN
   ANALYZE member, contact_point, consent, suppression, activity, purchase;
 END $$
 """
+_MESSAGE_STATISTICS = """
+CREATE FUNCTION refresh_message_statistics() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
+BEGIN
+  ANALYZE message;
+END $$
+"""
 
 
 def upgrade() -> None:
     op.execute(_STATISTICS)
+    op.execute(_MESSAGE_STATISTICS)
     op.execute(_STABLE_ID)
     op.execute(_NEW_ID)
     op.execute("ALTER TABLE message_event ALTER COLUMN id SET DEFAULT new_id()")
@@ -138,6 +146,7 @@ def _count_states() -> None:
 
 def downgrade() -> None:
     op.execute("ALTER TABLE message_event ALTER COLUMN id SET DEFAULT gen_random_uuid()")
+    op.execute("DROP FUNCTION refresh_message_statistics()")
     op.execute("DROP FUNCTION refresh_statistics()")
     op.execute("DROP FUNCTION new_id()")
     op.execute("DROP FUNCTION stable_id(text[])")

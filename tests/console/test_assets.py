@@ -59,7 +59,8 @@ def test_colours_live_in_the_tokens():
 
 def test_styles_are_logical_so_that_right_to_left_stays_possible():
     physical = re.compile(
-        r"^\s*(?:margin|padding|border)-(?:left|right|top|bottom)|^\s*(?:left|right|top|bottom|width|height):", re.M
+        r"^\s*(?:margin|padding|border)-(?:left|right|top|bottom)|^\s*(?:left|right|top|bottom|width|height):",
+        re.MULTILINE,
     )
     assert [path.name for path in STYLES if physical.search(path.read_text())] == []
 

@@ -157,8 +157,9 @@ def link(studio: Studio, **options: Any) -> str:
         return previews.create(session, studio.campaign_id, actor=f"user:{studio.user_id}", **options).token
 
 
-def rewrite(studio: Studio, *, run: bool = False, **changes: Any) -> DraftRevision:
+def rewrite(studio: Studio, **changes: Any) -> DraftRevision:
     """Store the next revision, as the agent would after a request for changes."""
+    findings = changes.pop("findings", [])
     with db.tenant_session(studio.tenant_id) as session:
         campaign = campaigns.get(session, studio.campaign_id)
         offer = knowledge.get_offer(session, studio.offer_id)
@@ -172,7 +173,7 @@ def rewrite(studio: Studio, *, run: bool = False, **changes: Any) -> DraftRevisi
             parent_id=campaign.current_revision_id,
             sources=[sources.of_offer(offer).as_json()],
             claims=[{"language": "de", **claim} for claim in whole["languages"]["de"]["email"]["claims"]],
-            findings=changes.pop("findings", []),
+            findings=findings,
         )
 
 

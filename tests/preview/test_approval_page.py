@@ -485,3 +485,15 @@ def test_a_link_ends_in_database_time(studio, url, frozen_clock):
     with db.tenant_session(studio.tenant_id) as session:
         session.execute(text("UPDATE preview_link SET expires_at = now() - interval '1 second'"))
     assert raw(url)[0] == 410
+
+
+def test_a_content_that_is_no_mail_is_explained_not_shown(studio, browser, site):
+    said = {"reason_de": "Unbekannter Block.", "reason_en": "Unknown block."}
+    finding = {"code": "shape", "severity": "block", "path": "de.email", "excerpt": "", **said}
+    studios.rewrite(studio, blocks=[{"type": "video", "text": "x"}], findings=[finding])
+    page = browser.open(f"{site}/p/{studios.link(studio)}")
+    assert page.answer.status == 200
+    assert "lässt sich nicht als Nachricht zeigen" in page.answer.text
+    assert "Unbekannter Block." in page.answer.text
+    assert page.frames == ()
+    assert browser.open(f"{page.answer.url}/mail").answer.status == 200

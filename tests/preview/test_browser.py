@@ -96,8 +96,8 @@ def open_page(chromium, site):
 
 
 def blocked(studio: Studio) -> None:
-    finding = {"code": "x", "severity": "block", "path": "de.email.subject", "excerpt": "40 %", "reason_de": "Ohne Beleg.",
-               "reason_en": "No proof."}  # fmt: skip
+    said = {"reason_de": "Ohne Beleg.", "reason_en": "No proof."}
+    finding = {"code": "x", "severity": "block", "path": "de.email.subject", "excerpt": "40 %", **said}
     warning = finding | {"severity": "warn", "code": "y", "reason_de": "Lang."}
     studios.rewrite(studio, findings=[finding, warning], subject="Neu für dich: 40 % weniger")
 

@@ -79,7 +79,8 @@ def test_a_mailbox_provider_unsubscribes_with_one_post(sent):
 
 def test_a_mailbox_provider_may_send_a_multipart_form(sent):
     boundary = "b" * 20
-    body = f'--{boundary}\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\nOne-Click\r\n--{boundary}--\r\n'
+    field = 'Content-Disposition: form-data; name="List-Unsubscribe"\r\n\r\nOne-Click'
+    body = f"--{boundary}\r\n{field}\r\n--{boundary}--\r\n"
     parts = urlsplit(sent.url)
     connection = HTTPConnection(parts.netloc, timeout=30)
     headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
