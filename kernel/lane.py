@@ -1,6 +1,10 @@
-"""A connection for writers that commit hundreds of times a second: one round trip for each transaction."""
+"""A connection for writers that commit hundreds of times a second: one round trip for each transaction.
 
-from typing import Any, cast
+Asynchronous, because a writer in a thread fights with the event loop for the interpreter at every commit.
+"""
+
+import asyncio
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -9,42 +13,46 @@ from kernel import db
 
 
 class Lane:
-    """A connection of its own for one statement after another, each a transaction of one tenant.
-
-    Not for two threads at once; `close` it.
-    """
+    """A connection of its own for one statement after another, each a transaction of one tenant; `close` it."""
 
     def __init__(self, tenant_id: UUID) -> None:
         self.tenant_id = tenant_id
-        self._connection: psycopg.Connection[Any] | None = None
+        self._connection: psycopg.AsyncConnection[Any] | None = None
 
-    def run(self, statement: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
+    async def run(self, statement: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
         """Run a statement in psycopg's notation, make it durable and return its rows.
 
         After an error nobody knows whether it is durable; the next call connects anew. Raises psycopg.Error, or
-        sqlalchemy.exc.SQLAlchemyError while no connection can be had.
+        sqlalchemy.exc.SQLAlchemyError while the pool has no connection.
         """
-        connection = self._open()
+        connection = await self._open()
         try:
-            with connection.pipeline(), connection.transaction():
-                connection.execute("SELECT set_config('app.tenant', %s, true)", (str(self.tenant_id),))
-                cursor = connection.execute(statement.encode(), parameters)
-            return cursor.fetchall()
+            async with connection.pipeline(), connection.transaction():
+                await connection.execute("SELECT set_config('app.tenant', %s, true)", (str(self.tenant_id),))
+                cursor = await connection.execute(statement.encode(), parameters)
+            return await cursor.fetchall()
         except BaseException:
-            self.close()
+            await self.close()
             raise
 
-    def _open(self) -> psycopg.Connection[Any]:
+    async def _open(self) -> psycopg.AsyncConnection[Any]:
         if self._connection is None:
-            pooled = db.engine().raw_connection()
-            connection = cast("psycopg.Connection[Any]", pooled.driver_connection)
-            pooled.detach()
-            connection.autocommit = True
-            self._connection = connection
+            dsn, password = await asyncio.to_thread(_address)
+            self._connection = await psycopg.AsyncConnection.connect(dsn, password=password, autocommit=True)
         return self._connection
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Give the connection up; a later call of `run` opens another."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            connection.close()
+            await connection.close()
+
+
+def _address() -> tuple[str, str | None]:
+    """Return where the connections of the pool lead, with their options, and the password."""
+    pooled = db.engine().raw_connection()
+    try:
+        info: psycopg.ConnectionInfo = pooled.driver_connection.info  # type: ignore[union-attr] # psycopg it is
+        return info.dsn, info.password or None
+    finally:
+        pooled.close()

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 from typing import IO
 
@@ -18,6 +19,7 @@ _VERSION = "18"
 _LONGEST = 107  # bytes of a socket's path
 _SOCKET = ".s.PGSQL.5432"
 _DRAFT = "pgdata-new-"
+_DISCARD_SECONDS = 10.0
 
 
 class AlreadyOpen(CannotRun):
@@ -65,7 +67,7 @@ def ensure_cluster(identity: Identity, *, durable: bool) -> Path:
     """
     pgdata = identity.home / "pgdata"
     for cut_off in identity.home.glob(f"{_DRAFT}*"):
-        shutil.rmtree(cut_off, ignore_errors=True)
+        _discard(cut_off)
     if pgdata.exists():
         if pgdata.stat().st_uid != identity.owner:
             for path in [*pgdata.rglob("*"), pgdata]:  # the folder last: it says whether all was done
@@ -76,6 +78,14 @@ def ensure_cluster(identity: Identity, *, durable: bool) -> Path:
     _initdb(identity, draft, durable=durable)
     draft.rename(pgdata)
     return pgdata
+
+
+def _discard(draft: Path) -> None:
+    """Remove a draft; a process of the killed initdb may write into it for a moment longer."""
+    deadline = time.monotonic() + _DISCARD_SECONDS
+    while draft.exists() and time.monotonic() < deadline:
+        shutil.rmtree(draft, ignore_errors=True)
+        time.sleep(0.02)
 
 
 def _initdb(identity: Identity, draft: Path, *, durable: bool) -> None:

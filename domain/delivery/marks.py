@@ -59,9 +59,9 @@ _RENEW = text(
 )
 
 
-def commit(lane: Lane, owner: UUID, starts: list[Start], answers: list[Answer]) -> set[UUID]:
+async def commit(lane: Lane, owner: UUID, starts: list[Start], answers: list[Answer]) -> set[UUID]:
     """Write both kinds of marks and commit; returns the ids whose transmission may begin."""
-    return {row[0] for row in lane.run(_WRITTEN, _parameters(lane.tenant_id, owner, starts, answers))}
+    return {row[0] for row in await lane.run(_WRITTEN, _parameters(lane.tenant_id, owner, starts, answers))}
 
 
 def _parameters(tenant_id: UUID, owner: UUID, starts: list[Start], answers: list[Answer]) -> dict[str, Any]:
@@ -124,7 +124,7 @@ class Marker:
             self._wake.clear()
             if self._starts or self._answers:
                 await self._write()
-        await asyncio.to_thread(self._lane.close)
+        await self._lane.close()
 
     def close(self, patience: float) -> None:
         """Let nobody begin any more; what is queued is written, within `patience` seconds."""
@@ -136,7 +136,7 @@ class Marker:
         answers, self._answers = self._answers, []
         starts = [start for start, _ in waiting]
         try:
-            granted = await asyncio.to_thread(commit, self._lane, self._owner, starts, answers)
+            granted = await commit(self._lane, self._owner, starts, answers)
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing begins, and it is written again
             log.get("delivery").warning("marks.not_written", error=type(error).__name__, n=len(starts) + len(answers))
             await self._later(waiting, answers)

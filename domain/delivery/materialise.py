@@ -15,6 +15,9 @@ from kernel import clock, db, outbox
 from models import Campaign, CampaignCount, Message, MessageEvent, Tenant, TrackedLink
 
 _MANY = 500  # from here on the planner of the claims must know how the table has changed
+_NEVER_COUNTED = text(
+    "SELECT bool_or(reltuples < 0) FROM pg_class WHERE oid IN ('member'::regclass, 'consent'::regclass)"
+)
 DRIFT = 0.05  # an audience that grew or shrank by more since the approval is asked about again
 
 
@@ -41,6 +44,8 @@ def materialise(session: Session, campaign_id: UUID) -> bool:
     if (reason := gate.obstacle(session, campaign)) is not None:
         campaigns.hold(session, campaign.id, reason=reason)
         return False
+    if session.execute(_NEVER_COUNTED).scalar_one():
+        session.execute(text("SELECT refresh_statistics()"))
     targeted = _insert(session, campaign)
     approved = campaign.approved_count or 0
     if abs(targeted - approved) > max(1, approved * DRIFT):

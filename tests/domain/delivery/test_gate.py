@@ -1,5 +1,6 @@
 """Who may get it: asked before, at the claim, and once more when a transmission is to begin."""
 
+import asyncio
 from collections import Counter
 from uuid import UUID
 
@@ -41,11 +42,14 @@ def taken(tenant_id: UUID, campaign_id: UUID, owner: UUID) -> claim.Slice:
 
 
 def begin(tenant_id: UUID, owner: UUID, found: claim.Slice) -> set[UUID]:
-    lane = Lane(tenant_id)
-    try:
-        return marks.commit(lane, owner, [Start(message.id, message.attempt_id) for message in found.messages], [])
-    finally:
-        lane.close()
+    async def write() -> set[UUID]:
+        lane = Lane(tenant_id)
+        starts = [Start(message.id, message.attempt_id) for message in found.messages]
+        granted = await marks.commit(lane, owner, starts, [])
+        await lane.close()
+        return granted
+
+    return asyncio.run(write())
 
 
 def test_the_database_and_the_application_make_the_same_stable_ids(database, tenants):

@@ -44,12 +44,15 @@ def taken(tenant_id: UUID, campaign_id: UUID, owner: UUID, size: int = 100) -> l
         return found.messages
 
 
-def mark(tenant_id: UUID, owner: UUID, starts: list[Start], answers: list[Answer]) -> set[UUID]:
+async def written(tenant_id: UUID, owner: UUID, starts: list[Start], answers: list[Answer]) -> set[UUID]:
     lane = Lane(tenant_id)
-    try:
-        return marks.commit(lane, owner, starts, answers)
-    finally:
-        lane.close()
+    granted = await marks.commit(lane, owner, starts, answers)
+    await lane.close()
+    return granted
+
+
+def mark(tenant_id: UUID, owner: UUID, starts: list[Start], answers: list[Answer]) -> set[UUID]:
+    return asyncio.run(written(tenant_id, owner, starts, answers))
 
 
 def sweep(tenant_id: UUID) -> list[UUID]:
@@ -286,7 +289,7 @@ def test_a_run_that_ends_during_an_outage_sends_the_waiting_away_and_says_so_lat
     async def outage() -> bool:
         marker = marks.Marker(studio, owner)
         work = asyncio.create_task(marker.run())
-        mark(studio, owner, [start], [])  # as if the commit's answer was lost
+        await written(studio, owner, [start], [])  # as if the commit's answer was lost
         db.configure(database.app_url.replace("/ariia_test_", "/nowhere_"))
         waits = asyncio.create_task(marker.may_begin(start))
         await asyncio.sleep(0.1)
