@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import func, select, text
 
 from domain.delivery import recovery
-from kernel import db, outbox
+from kernel import db, log, outbox
 from models import TenantDue
 
 Ring = Callable[[str, UUID, UUID, UUID | None], None]
@@ -87,7 +87,7 @@ def settle(tenant_id: UUID, outbox_id: UUID, error: str | None) -> None:
             session.execute(_DONE, {"tenant": tenant_id, "id": outbox_id})
             return
         due_at = session.execute(
-            _FAILED, {"tenant": tenant_id, "id": outbox_id, "error": error[:500], "longest": _LONGEST_WAIT}
+            _FAILED, {"tenant": tenant_id, "id": outbox_id, "error": log.redact(error)[:500], "longest": _LONGEST_WAIT}
         ).scalar_one_or_none()
         if due_at is not None:
             outbox.mark_due(session, "outbox", due_at)

@@ -19,6 +19,7 @@ from ariia import process, relay
 from ariia.tasks import campaigns
 from ariia.tasks.table import TASKS
 from kernel import log, outbox
+from kernel.errors import NotFound
 from kernel.settings import get_settings
 
 _RELAY_SECONDS = 2.0
@@ -109,6 +110,8 @@ def _run(task: str, tenant_id: UUID, subject: UUID, outbox_id: UUID | None) -> N
     logger = log.get("worker")
     try:
         TASKS[task](tenant_id, subject)
+    except NotFound:
+        logger.warning("task.without_subject", task=task, id=str(subject))
     except Exception as error:
         logger.exception("task.failed", task=task, id=str(subject))
         if outbox_id is not None:

@@ -112,6 +112,19 @@ def test_the_same_task_about_the_same_row_runs_once_at_a_time():
     worker._running.discard(key)
 
 
+def test_a_task_about_something_that_is_gone_is_done_and_one_that_breaks_is_kept(tenants):
+    with db.tenant_session(tenants.a) as session:
+        outbox.enqueue(session, "campaigns.start", id=new_id())
+        outbox.enqueue(session, "no.such_task", id=new_id())
+    with db.tenant_session(tenants.a) as session:
+        rows = {row.task: row for row in session.execute(select(Outbox)).scalars()}
+    for name, row in rows.items():
+        worker._run(name, tenants.a, UUID(row.arguments["id"]), row.id)
+    with db.tenant_session(tenants.a) as session:
+        [left] = session.execute(select(Outbox)).scalars().all()
+    assert (left.task, left.error) == ("no.such_task", "KeyError: 'no.such_task'")
+
+
 def test_sending_leaves_threads_for_everything_else():
     keys = [("campaigns.send", str(new_id())) for _ in range(worker._MOST_SENDING + 1)]
     begun = [worker._begin(key) for key in keys]
