@@ -30,6 +30,13 @@ def test_root_enters_a_user_namespace_where_that_is_open(tmp_path):
 
 
 @ROOT_ONLY
+def test_root_without_user_namespaces_becomes_nobody_by_itself(tmp_path, serve):
+    service = serve(tmp_path / "data", env={"PATH": str(tmp_path)})  # no program to enter one with
+    assert service.method == "nobody"
+    assert service.end() == 0
+
+
+@ROOT_ONLY
 def test_root_is_told_that_a_server_cannot_run_as_root(tmp_path):
     with pytest.raises(postgres.CannotRun, match="root"):
         postgres.start(tmp_path / "data", method="user")
