@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import func, select, text
 
-from domain.delivery import recovery
+from domain.delivery import notices, recovery
 from kernel import db, log, outbox
 from models import TenantDue
 
@@ -74,8 +74,12 @@ def sweep(ring: Ring) -> int:
     for tenant_id in _due("campaigns"):
         with db.tenant_session(tenant_id) as session:
             running = recovery.sweep(session)
+            waiting = notices.waiting(session)
         for campaign_id in running:
             ring("campaigns.send", tenant_id, campaign_id, None)
+            rung += 1
+        if waiting:
+            ring("notices.send", tenant_id, tenant_id, None)
             rung += 1
     return rung
 

@@ -26,7 +26,7 @@ _RELAY_SECONDS = 2.0
 _SWEEP_SECONDS = 1.0
 _THREADS = 6
 _MOST_SENDING = 4  # runs at once per process, so that threads are left for everything else
-_SENDING = "campaigns.send"
+_SENDING = frozenset({"campaigns.send", "notices.send"})
 _DOORBELL_SECONDS = 60  # a ring that nobody heard in time is worth nothing: the sweep rings again
 
 
@@ -71,8 +71,8 @@ _running_lock = threading.Lock()
 def _begin(key: tuple[str, str]) -> bool:
     """Note that a task runs; False where it already does, or where enough runs are sending."""
     with _running_lock:
-        sending = sum(task == _SENDING for task, _ in _running)
-        if key in _running or (key[0] == _SENDING and sending >= _MOST_SENDING):
+        sending = sum(task in _SENDING for task, _ in _running)
+        if key in _running or (key[0] in _SENDING and sending >= _MOST_SENDING):
             return False
         _running.add(key)
         return True

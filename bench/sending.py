@@ -30,7 +30,8 @@ from channels.email import settings as relays
 from domain.campaigns import revisions
 from domain.campaigns import service as campaigns
 from domain.content.member_values import MemberFacts
-from domain.delivery import engine, materialise, queries, recovery, render
+from domain.delivery import engine, materialise, outlets, queries, recovery, render
+from domain.delivery.claim import Work
 from kernel import db, outbox, settings
 from kernel.ids import new_id
 from models import Message, Tenant
@@ -87,8 +88,8 @@ def ours(tenant_id: UUID, campaign_id: UUID, port: int, sessions: int, messages:
     sent = commits = 0
     while sent < messages:
         outcome = engine.send(
-            tenant_id, campaign_id, relay=relays.parse(f"smtp://127.0.0.1:{port}"), sessions=sessions,
-            lease_seconds=60, seconds=600,
+            tenant_id, Work(campaign_id, "email"),
+            outlets.through(relays.parse(f"smtp://127.0.0.1:{port}"), sessions), lease_seconds=60, seconds=600,
         )  # fmt: skip
         sent, commits = sent + outcome.sent, commits + outcome.commits
     took, per = time.perf_counter() - began, messages / 1_000

@@ -13,7 +13,7 @@ from models.campaigns import (
     Template,
     TemplateVersion,
 )
-from models.delivery import CampaignCount, Message, MessageEvent, TrackedLink
+from models.delivery import CampaignCount, Message, MessageEvent, Notice, RateBucket, TrackedLink
 from models.identity import (
     ApiKey,
     AppUser,
@@ -70,12 +70,14 @@ __all__ = [
     "Message",
     "MessageEvent",
     "ModelCall",
+    "Notice",
     "Offer",
     "Outbox",
     "PlanReservation",
     "PlanUsage",
     "PreviewLink",
     "Purchase",
+    "RateBucket",
     "Review",
     "Sender",
     "Suppression",

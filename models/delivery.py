@@ -3,10 +3,10 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, SmallInteger, UniqueConstraint, func
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, SmallInteger, UniqueConstraint, func
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Base, Json, Timed
+from models.base import Base, Json, Owned, Timed, owned_key
 
 STATES = (
     "pending",
@@ -26,15 +26,40 @@ STATES = (
 )
 
 
+class Notice(Owned, Base):
+    """One message outside a campaign: a test, a confirmation, an answer. `key` makes it happen once."""
+
+    __tablename__ = "notice"
+    __table_args__ = (
+        owned_key("notice"),
+        UniqueConstraint("tenant_id", "key"),
+        ForeignKeyConstraint(
+            ["tenant_id", "member_id"], ["member.tenant_id", "member.id"], ondelete="SET NULL (member_id)"
+        ),
+        ForeignKeyConstraint(["tenant_id", "campaign_id"], ["campaign.tenant_id", "campaign.id"], ondelete="CASCADE"),
+    )
+    kind: Mapped[str]
+    purpose: Mapped[str]
+    channel: Mapped[str]
+    key: Mapped[str]
+    content: Mapped[Json]
+    member_id: Mapped[UUID | None]
+    account_id: Mapped[UUID | None]
+    campaign_id: Mapped[UUID | None]
+    revision_id: Mapped[UUID | None]
+
+
 class Message(Timed, Base):
-    """A recipient. The id is stable (made of tenant, campaign, step, member)."""
+    """A recipient. The id is stable: made of tenant, campaign, step, member, or of tenant and notice."""
 
     __tablename__ = "message"
     __table_args__ = (
-        UniqueConstraint("tenant_id", "id"),
-        UniqueConstraint("tenant_id", "campaign_id", "step", "member_id"),
+        UniqueConstraint("tenant_id", "member_id", "campaign_id", "step"),
         UniqueConstraint("tenant_id", "campaign_id", "step", "channel", "address_norm"),
         ForeignKeyConstraint(["tenant_id", "campaign_id"], ["campaign.tenant_id", "campaign.id"], ondelete="CASCADE"),
+        ForeignKeyConstraint(["tenant_id", "notice_id"], ["notice.tenant_id", "notice.id"], ondelete="CASCADE"),
+        CheckConstraint("(campaign_id IS NULL) <> (notice_id IS NULL)", name="path_known"),
+        CheckConstraint("on_ambiguity IN ('hold', 'resend')", name="on_ambiguity_known"),
         ForeignKeyConstraint(
             ["tenant_id", "member_id"], ["member.tenant_id", "member.id"], ondelete="SET NULL (member_id)"
         ),
@@ -60,13 +85,24 @@ class Message(Timed, Base):
             "lease_until",
             postgresql_where="state IN ('claimed', 'sending')",
         ),
-        Index("ix_message_campaign_state", "tenant_id", "campaign_id", "state", "id"),
-        Index("ix_message_member", "tenant_id", "member_id"),
+        Index("ix_message_list", "tenant_id", "campaign_id", "id"),
+        Index(
+            "ix_message_outcome",
+            "tenant_id",
+            "campaign_id",
+            "state",
+            "id",
+            postgresql_where="state NOT IN ('pending', 'claimed', 'sending', 'sent', 'delivered')",
+        ),
         {"postgresql_with": {"fillfactor": 80}},
     )
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    tenant_id: Mapped[UUID]
-    campaign_id: Mapped[UUID]
+    campaign_id: Mapped[UUID | None]
+    notice_id: Mapped[UUID | None]
+    account_id: Mapped[UUID | None]
+    purpose: Mapped[str] = mapped_column(server_default="marketing")
+    on_ambiguity: Mapped[str] = mapped_column(server_default="hold")
     step: Mapped[int] = mapped_column(SmallInteger, default=0)
     member_id: Mapped[UUID | None]
     channel: Mapped[str]
@@ -87,6 +123,8 @@ class Message(Timed, Base):
     provider_code: Mapped[str | None]
     provider_text: Mapped[str | None]
     phase: Mapped[str | None]
+    segments: Mapped[int | None] = mapped_column(SmallInteger)
+    expires_at: Mapped[datetime | None]
     accepted_at: Mapped[datetime | None]
     first_opened_at: Mapped[datetime | None]
     first_clicked_at: Mapped[datetime | None]
@@ -94,17 +132,16 @@ class Message(Timed, Base):
 
 
 class MessageEvent(Base):
-    """One thing that happened to a message, with its reason code."""
+    """One thing that happened to a message, with its reason code; goes with its message by a trigger."""
 
     __tablename__ = "message_event"
     __table_args__ = (
-        ForeignKeyConstraint(["tenant_id", "message_id"], ["message.tenant_id", "message.id"], ondelete="CASCADE"),
         Index("ix_message_event_message", "tenant_id", "message_id", "id"),
         Index("ix_message_event_campaign", "tenant_id", "campaign_id", "id"),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True, server_default=func.gen_random_uuid())
     tenant_id: Mapped[UUID]
-    campaign_id: Mapped[UUID]
+    campaign_id: Mapped[UUID | None]
     message_id: Mapped[UUID]
     kind: Mapped[str]
     at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
@@ -140,3 +177,13 @@ class TrackedLink(Base):
     language: Mapped[str] = mapped_column(primary_key=True)
     n: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
     url: Mapped[str]
+
+
+class RateBucket(Base):
+    """When the next message of an account may begin; `granted` is what the last one who asked was given."""
+
+    __tablename__ = "rate_bucket"
+    tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenant.id", ondelete="CASCADE"), primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    next_at: Mapped[datetime]
+    granted: Mapped[int]

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKeyConstraint, Index, UniqueConstraint, func
+from sqlalchemy import ForeignKeyConstraint, Index, SmallInteger, UniqueConstraint, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, Identified, Json, Owned, Timed, owned_key
@@ -27,6 +27,8 @@ class Tenant(Identified, Timed, Base):
     tracking_default: Mapped[bool] = mapped_column(default=False)
     quiet_from: Mapped[str] = mapped_column(server_default="20:00")
     quiet_until: Mapped[str] = mapped_column(server_default="08:00")
+    frequency_cap: Mapped[int | None] = mapped_column(SmallInteger)
+    frequency_days: Mapped[int] = mapped_column(SmallInteger, server_default="7")
     suspended_at: Mapped[datetime | None]
 
 

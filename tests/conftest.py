@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +13,7 @@ from uuid import UUID, uuid5
 import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
 
 from ariia import migrate
 from ariia.embedded import postgres
@@ -97,6 +99,16 @@ def _external_role(cluster: Cluster) -> str:
     return role
 
 
+def _drop(cluster: Cluster, name: str) -> None:
+    """A background worker of the server may sit in it for a moment, and only the server may end that one."""
+    for _ in range(20):
+        try:
+            return _admin(cluster, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        except DBAPIError:
+            time.sleep(0.25)
+    return _admin(cluster, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
 @pytest.fixture(scope="module")
 def database(
     cluster: Cluster, template_database: tuple[str, str | None], tmp_path_factory: pytest.TempPathFactory
@@ -114,7 +126,7 @@ def database(
     db.configure(made.app_url, app_role=made.app_role)
     yield made
     db.dispose()
-    _admin(cluster, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    _drop(cluster, name)
 
 
 def make_tenant(slug: str, *, tier: str = "business", language: str = "de", **fields: object) -> UUID:

@@ -46,13 +46,19 @@ def test_only_the_kernel_commits():
     assert offenders == []
 
 
-def test_smtp_sessions_are_opened_by_the_engine_alone():
+def test_doors_are_made_by_the_outlets_and_opened_by_the_engine_alone():
     users = {
         str(path.relative_to(ROOT))
         for path in sources("domain", "api", "agents", "preview", "ariia")
         if "SmtpSession" in path.read_text() or "SmtpPool" in path.read_text()
     }
-    assert users == {"domain/delivery/engine.py"}
+    assert users == {"domain/delivery/outlets.py"}
+    openers = {
+        str(path.relative_to(ROOT))
+        for path in sources("domain", "api", "agents", "preview", "ariia")
+        if "outlet.open(" in path.read_text()
+    }
+    assert openers == {"domain/delivery/engine.py"}
 
 
 def test_every_foreign_key_between_tenant_tables_carries_the_tenant():

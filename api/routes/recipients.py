@@ -10,9 +10,9 @@ from api.deps import Page, Paging, TenantSession, page_of
 from api.idempotency import IdempotentRoute
 from api.routes.campaigns import shown
 from api.schemas.campaigns import CampaignOut
-from api.schemas.tenant import EventOut, FlightCheckOut, RecipientOut, WhyOut
+from api.schemas.tenant import EventOut, FlightCheckOut, RecipientOut, TestIn, TestOut, WhyOut
 from domain.campaigns import service as campaigns
-from domain.delivery import flight, queries
+from domain.delivery import flight, notices, queries
 from domain.delivery import service as delivery
 from domain.identity.service import Principal
 from models import Message, MessageEvent
@@ -64,6 +64,34 @@ def list_events(
     campaigns.get(session, campaign_id)
     rows, cursor = page_of(session, queries.events(session, campaign_id, kind=kind), MessageEvent.id, paging)
     return Page(items=[EventOut.of(row) for row in rows], next_cursor=cursor)
+
+
+@router.post("/test", status_code=202)
+def send_test(campaign_id: UUID, payload: TestIn, session: TenantSession, who: Launcher) -> TestOut:
+    """Send the current revision to one of your people, as a member would get it; marked, and in no statistics."""
+    message_id = notices.send_test(
+        session,
+        campaign_id,
+        member_id=payload.member_id,
+        to=payload.to,
+        language=payload.language,
+        actor=who.actor,
+    )
+    return TestOut(message_id=message_id)
+
+
+@router.post("/resend-unknown")
+def resend_unknown(campaign_id: UUID, session: TenantSession, who: Launcher) -> CampaignOut:
+    """Send again what perhaps arrived: you accept that a few people may get it twice."""
+    delivery.resend_unknown(session, campaign_id, actor=who.actor)
+    return shown(session, campaigns.get(session, campaign_id))
+
+
+@router.post("/give-up-unknown")
+def give_up_unknown(campaign_id: UUID, session: TenantSession, who: Launcher) -> CampaignOut:
+    """Never send again what perhaps arrived."""
+    delivery.give_up_unknown(session, campaign_id, actor=who.actor)
+    return shown(session, campaigns.get(session, campaign_id))
 
 
 @router.post("/retry-failed")

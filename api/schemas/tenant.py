@@ -28,6 +28,8 @@ class SettingsOut(Output):
     approved_hosts: list[str]
     quiet_from: str
     quiet_until: str
+    frequency_cap: int | None = Field(description="Most marketing messages per person in `frequency_days` days.")
+    frequency_days: int
 
 
 class SettingsPatch(Input):
@@ -43,6 +45,10 @@ class SettingsPatch(Input):
     approved_hosts: list[Annotated[str, Field(pattern=r"^[a-z0-9.-]{3,253}$")]] | None = Field(None, max_length=50)
     quiet_from: Clock | None = None
     quiet_until: Clock | None = None
+    frequency_cap: Annotated[int, Field(ge=1, le=100, strict=True)] | None = Field(
+        None, description="Most marketing messages per person in `frequency_days` days; null for no cap."
+    )
+    frequency_days: Annotated[int, Field(ge=1, le=90, strict=True)] | None = None
 
 
 class SenderIn(Input):
@@ -185,6 +191,20 @@ class EventOut(Output):
     actor: str
     reason: str | None
     link_n: int | None
+
+
+class TestIn(Input):
+    """Whose data the test shows, and who of your team gets it."""
+
+    __test__ = False
+    member_id: UUID
+    to: EmailStr
+    language: Literal["de", "en"] | None = Field(None, description="The member's own if absent.")
+
+
+class TestOut(Output):
+    __test__ = False
+    message_id: UUID
 
 
 class FlightCheckOut(Output):

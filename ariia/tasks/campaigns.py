@@ -3,13 +3,15 @@
 import threading
 from uuid import UUID
 
-from channels.email import settings as relays
-from domain.delivery import engine, materialise, recovery
-from domain.identity import tenants
-from kernel import db, outbox
+from domain.campaigns import service as campaigns
+from domain.campaigns.lifecycle import Status
+from domain.delivery import engine, materialise, notices, outlets, recovery, supply
+from domain.delivery.claim import Work
+from domain.delivery.outlets import NoOutlet, Outlet
+from kernel import db, log, outbox
 from kernel.settings import get_settings
 
-_SECONDS = 30.0
+_SECONDS = 4.0  # then another tenant's run may begin
 
 # Set when this process is about to end: runs hand back what they did not begin.
 stopping = threading.Event()
@@ -28,21 +30,36 @@ def cancel_open(tenant_id: UUID, campaign_id: UUID) -> None:
 
 
 def send(tenant_id: UUID, campaign_id: UUID) -> None:
-    """Send what is due, for at most half a minute."""
-    settings = get_settings()
-    if settings.smtp_url is None:
-        raise RuntimeError("no mail relay: set ARIIA_SMTP_URL or let the service start its mailbox")
+    """Send what is due of a campaign, for a few seconds; one without a way out is held."""
     with db.tenant_session(tenant_id) as session:
-        helo = (tenants.current(session).slug + ".localhost").lower()
-    engine.send(
-        tenant_id,
-        campaign_id,
-        relay=relays.parse(settings.smtp_url, helo=helo),
-        sessions=settings.smtp_sessions,
-        lease_seconds=settings.lease_seconds,
-        seconds=_SECONDS,
-        stop=stopping,
-    )
+        campaign = campaigns.get(session, campaign_id)
+        if campaign.status != Status.SENDING:
+            return
+        try:
+            outlet = outlets.of_campaign(session, campaign)
+        except NoOutlet as missing:
+            campaigns.hold(session, campaign_id, reason=missing.reason)
+            return
+        work = supply.work_of(session, campaign)
+    _run(tenant_id, work, outlet)
+
+
+def send_notices(tenant_id: UUID, _tenant_id: UUID) -> None:
+    """Send what waits outside campaigns; what has no way out waits, and the log says so."""
+    with db.tenant_session(tenant_id) as session:
+        ways = []
+        for channel, account_id in notices.waiting(session):
+            try:
+                ways.append((Work(None, channel, account_id, ("de", "en")), outlets.of(session, channel, account_id)))
+            except NoOutlet as missing:
+                log.get("delivery").warning("notices.held", channel=channel, reason=missing.reason)
+    for work, outlet in ways:
+        _run(tenant_id, work, outlet)
+
+
+def _run(tenant_id: UUID, work: Work, outlet: Outlet) -> None:
+    lease = get_settings().lease_seconds
+    engine.send(tenant_id, work, outlet, lease_seconds=lease, seconds=_SECONDS, stop=stopping)
     with db.tenant_session(tenant_id) as session:
         outbox.mark_due(session, "campaigns")
 

@@ -12,6 +12,7 @@ TASKS: MappingProxyType[str, Task] = MappingProxyType(
     {
         "campaigns.start": campaigns.start,
         "campaigns.send": campaigns.send,
+        "notices.send": campaigns.send_notices,
         "campaigns.cancel_open": campaigns.cancel_open,
         "agents.run": campaigns.write,
     }

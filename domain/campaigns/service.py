@@ -223,6 +223,8 @@ def resume(session: Session, campaign_id: UUID, *, actor: str) -> Campaign:
     move(session, campaign, Verb.RESUME, actor=actor)
     if held and campaign.status_before_hold:
         campaign.status = campaign.status_before_hold
+        if campaign.status == Status.SCHEDULED and campaign.scheduled_for and campaign.scheduled_for <= clock.now():
+            campaign.status = Status.APPROVED  # its time is over: somebody starts it, or plans it anew
     campaign.hold_reason = campaign.status_before_hold = None
     if campaign.status == Status.SENDING:
         outbox.enqueue(session, "campaigns.start", id=campaign.id)

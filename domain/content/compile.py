@@ -116,21 +116,37 @@ class CompiledEmail:
         return {f"link:{n}": url for n, url in enumerate(self.links)}
 
 
-def _escape_text(value: str) -> str:
+def escape_text(value: str) -> str:
     return _CONTROL.sub("", _TAG.sub("", unicodedata.normalize("NFC", value)))
 
 
-def _escape_html(value: str) -> str:
+def escape_html(value: str) -> str:
     return html.escape(_CONTROL.sub("", unicodedata.normalize("NFC", value)), quote=True)
 
 
-class _Builder:
-    """Turns nodes into text with numbered marks, and marks into pieces."""
+def _strong(text: str) -> str:
+    return f"<strong>{text}</strong>"
 
-    def __init__(self, constants: Mapping[str, str], escape: Callable[[str], str], *, bold: bool) -> None:
+
+class Builder:
+    """Turns nodes into text with numbered marks, and marks into pieces.
+
+    `bold` shows what stands between two pairs of stars (None: as plain words); `renamed` gives a slot the name under
+    which its value comes.
+    """
+
+    def __init__(
+        self,
+        constants: Mapping[str, str],
+        escape: Callable[[str], str],
+        *,
+        bold: Callable[[str], str] | None = None,
+        renamed: Mapping[str, str] | None = None,
+    ) -> None:
         self._constants = constants
         self._escape = escape
-        self._bold = bold
+        self._bold = bold or str
+        self._renamed = renamed or {}
         self._holes: list[Fill] = []
 
     def mark(self, fill: Fill) -> str:
@@ -142,8 +158,10 @@ class _Builder:
         return self.mark(lambda values: escape(values.get(name, "")))
 
     def literal(self, text: str) -> str:
-        text = self._escape(_PRIVATE.sub("", text))
-        return _BOLD.sub(r"<strong>\1</strong>", text) if self._bold else _BOLD.sub(r"\1", text)
+        return self._escape(_PRIVATE.sub("", text))
+
+    def emphasised(self, text: str) -> str:
+        return _BOLD.sub(lambda match: self._bold(match.group(1)), text)
 
     def words(self, nodes: tuple[slots.Node, ...]) -> str:
         parts = []
@@ -154,22 +172,26 @@ class _Builder:
                 parts.append(self._slot(node.name))
             else:
                 parts.append(self._clause(node))
-        return "".join(parts)
+        return self.emphasised("".join(parts))
 
     def _slot(self, name: str) -> str:
-        return self._escape(self._constants[name]) if name in self._constants else self.value(name)
+        if name in self._constants:
+            return self._escape(self._constants[name])
+        return self.value(self._renamed.get(name, name))
 
     def _clause(self, clause: slots.Clause) -> str:
         if clause.name in self._constants:
             return self.words(clause.nodes) if self._constants[clause.name] else ""
         parts = [self._prepared(node) for node in clause.nodes]
-        name = clause.name
-        return self.mark(lambda values: "".join([part(values) for part in parts]) if values.get(name) else "")
+        name, emphasised = clause.name, self.emphasised
+        return self.mark(
+            lambda values: emphasised("".join([part(values) for part in parts])) if values.get(name) else ""
+        )
 
     def _prepared(self, node: slots.Node) -> Fill:
         if isinstance(node, slots.Value) and node.name not in self._constants:
             name, escape = node.name, self._escape
-            return lambda values: escape(values.get(name, ""))
+            return lambda values: escape(values.get(name, "")).replace("**", "")
         text = self.literal(node) if isinstance(node, str) else self._slot(node.name)
         return lambda _values: text
 
@@ -217,8 +239,8 @@ def compile_email(
     """Compile one language. Raises blocks.BadContent for a content that is no e-mail."""
     parsed = blocks.parse_email(variant)
     constants = constants_of(offers, facts, cta_url, language)
-    subject = _Builder(constants, _escape_text, bold=False)
-    preheader = _Builder(constants, _escape_text, bold=False)
+    subject = Builder(constants, escape_text)
+    preheader = Builder(constants, escape_text)
     subject_part = subject.part(subject.words(parsed.subject))
     preheader_part = preheader.part(preheader.words(parsed.preheader))
     links = (cta_url,) if cta_url else ()
@@ -240,7 +262,7 @@ def _html(
     form: str,
     offers: Sequence[OfferFacts],
 ) -> Part:
-    builder = _Builder(constants, _escape_html, bold=True)
+    builder = Builder(constants, escape_html, bold=_strong)
     drawn = []
     for block in parsed.blocks:
         texts = [builder.words(nodes) for nodes in block.texts]
@@ -284,7 +306,7 @@ def _card(block: blocks.Block, offers: Sequence[OfferFacts], constants: Mapping[
 def _text(
     parsed: blocks.EmailVariant, constants: Mapping[str, str], facts: LayoutFacts, *, language: str, form: str
 ) -> Part:
-    builder = _Builder(constants, _escape_text, bold=False)
+    builder = Builder(constants, escape_text)
     lines: list[str] = []
     for block in parsed.blocks:
         texts = [builder.words(nodes) for nodes in block.texts]

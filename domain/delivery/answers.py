@@ -19,6 +19,11 @@ class Start:
     id: UUID
     attempt_id: UUID
 
+    @property
+    def key(self) -> tuple[UUID, UUID]:
+        """What an answer names it by."""
+        return self.id, self.attempt_id
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -34,28 +39,44 @@ class Answer:
     phase: str | None = None
     wait: float | None = None
     counted: bool = True
+    segments: int | None = None
+
+
+_FINAL: dict[FailureKind, tuple[str, str]] = {
+    FailureKind.AMBIGUOUS: ("unknown", Reason.NO_ANSWER),
+    FailureKind.PERMANENT_RECIPIENT: ("bounced", Reason.REFUSED),
+    FailureKind.OPTOUT: ("bounced", Reason.REFUSED),
+    FailureKind.PROVIDER_DECLINE: ("failed", Reason.DECLINED),
+}
 
 
 def refused(start: Start, attempt: int, failure: SendFailed) -> Answer:
     """Return the next state after a refusal: only what was surely not sent is tried again, and never for ever."""
-    known: dict[str, Any] = {"code": failure.code or None, "words": failure.text, "phase": failure.phase}
+    state, reason, more = _next(attempt, failure)
+    return Answer(
+        start.id,
+        start.attempt_id,
+        state,
+        reason,
+        code=failure.code or None,
+        words=failure.text,
+        phase=failure.phase,
+        **more,
+    )
 
-    def answer(state: str, reason: str | None, **more: Any) -> Answer:
-        return Answer(start.id, start.attempt_id, state, reason, **known, **more)
 
-    match failure.kind:
-        case FailureKind.AMBIGUOUS:
-            return answer("unknown", Reason.NO_ANSWER)
-        case FailureKind.PERMANENT_RECIPIENT | FailureKind.OPTOUT:
-            return answer("bounced", Reason.REFUSED)
-        case FailureKind.PERMANENT_CONFIG:
-            return answer("deferred", Reason.RELAY_REFUSES, wait=0.0, counted=False)
+def _next(attempt: int, failure: SendFailed) -> tuple[str, str, dict[str, Any]]:
+    if failure.kind in _FINAL:
+        return *_FINAL[failure.kind], {}
+    if failure.kind is FailureKind.PERMANENT_CONFIG:
+        return "deferred", Reason.RELAY_REFUSES, {"wait": 0.0, "counted": False}
     if not failure.retryable or attempt >= MOST_ATTEMPTS:
-        return answer("failed", Reason.TOO_MANY_ATTEMPTS if failure.retryable else Reason.REFUSED)
+        return "failed", Reason.TOO_MANY_ATTEMPTS if failure.retryable else Reason.REFUSED, {}
     if is_about_the_relay(failure):
         wait = max(_RELAY_PAUSE, wait_before(1, failure.retry_after))
-        return answer("deferred", Reason.RELAY_AWAY, wait=wait, counted=False)
-    return answer("deferred", Reason.RETRY, wait=wait_before(attempt, failure.retry_after))
+        return "deferred", Reason.RELAY_AWAY, {"wait": wait, "counted": False}
+    reason = Reason.THROTTLED if failure.kind is FailureKind.THROTTLE else Reason.RETRY
+    return "deferred", reason, {"wait": wait_before(attempt, failure.retry_after)}
 
 
 def is_about_the_relay(failure: SendFailed) -> bool:

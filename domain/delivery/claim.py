@@ -1,33 +1,51 @@
 """Claiming a slice: due messages, judged by the gate and taken, in one statement and one transaction."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from domain.campaigns import service as campaigns
-from domain.campaigns.lifecycle import Status
 from domain.content.member_values import MemberFacts
 from domain.delivery import gate
 from domain.delivery.rules import Reason
+from kernel import db
 from kernel.ids import new_id
-from models import Campaign
 
 LARGEST_SLICE = 1_000
 
-_WAKE = text(
-    "UPDATE message SET state = 'pending', updated_at = clock_timestamp() WHERE tenant_id = :tenant "
-    "AND campaign_id = :campaign AND state = 'deferred' AND not_before <= clock_timestamp()"
-)
 
-_CLAIM = text(f"""
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Whose messages a run sends: those of a campaign, or the notices of one channel and account.
+
+    `free_text` names the languages whose text needs an open conversation (WhatsApp without an approved template).
+    """
+
+    campaign_id: UUID | None
+    channel: str
+    account_id: UUID | None = None
+    free_text: Sequence[str] = ()
+
+
+_OF_CAMPAIGN = "campaign_id = :campaign"
+_OF_NOTICES = "campaign_id IS NULL AND channel = :channel AND account_id IS NOT DISTINCT FROM CAST(:account AS uuid)"
+# A scalar, so that the campaign is read once and not joined.
+_APPROVED = """AND approval_hash = (SELECT approval_hash FROM campaign c
+      WHERE c.tenant_id = :tenant AND c.id = :campaign AND c.status = 'sending')"""
+
+_WAKE = """
+UPDATE message SET state = 'pending', updated_at = clock_timestamp()
+WHERE tenant_id = :tenant AND {mine} AND state = 'deferred' AND not_before <= clock_timestamp()
+"""
+
+_CLAIM = f"""
 WITH due AS MATERIALIZED (
   SELECT id FROM message
-  WHERE tenant_id = :tenant AND campaign_id = :campaign AND state = 'pending' AND not_before <= clock_timestamp()
-    AND approval_hash = (SELECT approval_hash FROM campaign c
-      WHERE c.tenant_id = :tenant AND c.id = :campaign AND c.status = 'sending')
+  WHERE tenant_id = :tenant AND {{mine}} AND state = 'pending' AND not_before <= clock_timestamp() {{approved}}
   ORDER BY priority, id LIMIT :slice FOR UPDATE SKIP LOCKED
 ), judged AS MATERIALIZED (
   SELECT m.id, {gate.CLAIM_GATE} AS reason, {gate.NEXT_OPENING} AS opening
@@ -39,7 +57,8 @@ WITH due AS MATERIALIZED (
 ), taken AS (
   UPDATE message m SET
     state = CASE WHEN j.reason IS NULL THEN 'claimed' WHEN j.reason = '{Reason.QUIET_HOURS}' THEN 'deferred'
-      WHEN j.reason = '{Reason.SUPPRESSED}' THEN 'suppressed' ELSE 'skipped' END,
+      WHEN j.reason = '{Reason.SUPPRESSED}' THEN 'suppressed' WHEN j.reason = '{Reason.TOO_LATE}' THEN 'expired'
+      ELSE 'skipped' END,
     reason = j.reason,
     not_before = CASE WHEN j.reason = '{Reason.QUIET_HOURS}' THEN j.opening ELSE m.not_before END,
     owner = CASE WHEN j.reason IS NULL THEN CAST(:owner AS uuid) END,
@@ -48,21 +67,40 @@ WITH due AS MATERIALIZED (
     lease_until = CASE WHEN j.reason IS NULL THEN clock_timestamp() + make_interval(secs => :lease) END,
     updated_at = clock_timestamp()
   FROM judged j WHERE m.tenant_id = :tenant AND m.id = j.id
-  RETURNING m.id, m.member_id, m.address, m.address_norm, m.language, m.tracked, m.attempt, m.state, m.reason
+  RETURNING m.id, m.member_id, m.notice_id, m.address, m.address_norm, m.language, m.tracked, m.attempt, m.state,
+    m.reason, m.purpose
 ), told AS (
   INSERT INTO message_event (tenant_id, campaign_id, message_id, kind, reason)
-  SELECT :tenant, :campaign, id, state, reason FROM taken WHERE state <> 'claimed'
+  SELECT :tenant, CAST(:campaign AS uuid), id, state, reason FROM taken WHERE state <> 'claimed'
 )
-SELECT k.id, k.address, k.address_norm, k.language, k.tracked, k.attempt, k.state, b.id AS member_id, b.first_name,
-  b.last_name, b.salutation, b.time_zone, b.favourite_course, b.last_visit_at, b.attributes
-FROM taken k LEFT JOIN member b ON b.tenant_id = :tenant AND b.id = k.member_id
-""")  # noqa: S608 - reasons and rules of our own
+SELECT k.id, k.address, k.address_norm, k.language, k.tracked, k.attempt, k.state, k.purpose,
+  n.content AS notice, n.campaign_id AS about, n.revision_id AS revision,
+  b.id AS member_id, b.first_name, b.last_name, b.salutation, b.time_zone, b.favourite_course, b.last_visit_at,
+  b.attributes
+FROM taken k LEFT JOIN notice n ON n.tenant_id = :tenant AND n.id = k.notice_id
+LEFT JOIN member b ON b.tenant_id = :tenant AND b.id = coalesce(k.member_id, n.member_id)
+"""  # noqa: S608 - reasons and rules of our own
+
+_WAKES = {mine: text(_WAKE.format(mine=mine)) for mine in (_OF_CAMPAIGN, _OF_NOTICES)}
+_CLAIMS = {
+    _OF_CAMPAIGN: text(_CLAIM.format(mine=_OF_CAMPAIGN, approved=_APPROVED)),
+    _OF_NOTICES: text(_CLAIM.format(mine=_OF_NOTICES, approved="")),
+}
 
 _HAND_BACK = text(
     "UPDATE message SET state = 'pending', owner = NULL, attempt_id = NULL, lease_until = NULL, "
     "attempt = attempt - 1, updated_at = clock_timestamp() "
     "WHERE tenant_id = :tenant AND owner = :owner AND state = 'claimed'"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeContent:
+    """What a notice says, or of which campaign's revision it is a test."""
+
+    content: dict[str, Any]
+    campaign_id: UUID | None
+    revision_id: UUID | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +114,9 @@ class Claimed:
     address_norm: str
     language: str
     tracked: bool
+    purpose: str
     member: MemberFacts
+    notice: NoticeContent | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,57 +128,62 @@ class Slice:
     attempt_id: UUID
 
 
-def claim(session: Session, campaign: Campaign, *, owner: UUID, lease_seconds: int, size: int) -> Slice:
-    """Take up to `size` due messages of a sending campaign for `owner`.
+def claim(session: Session, work: Work, *, owner: UUID, lease_seconds: int, size: int) -> Slice:
+    """Take up to `size` due messages for `owner`; the gate judges each of them.
 
-    A campaign with an obstacle (`gate.obstacle`, asked before every slice) is held and gives nothing.
+    The caller has asked `gate.obstacle` about the campaign as a whole.
     """
     attempt_id = new_id()
-    nothing = Slice([], 0, attempt_id)
-    if campaign.status != Status.SENDING:
-        return nothing
-    if (reason := gate.obstacle(session, campaign)) is not None:
-        campaigns.hold(session, campaign.id, reason=reason)
-        return nothing
-    keys = {"tenant": campaign.tenant_id, "campaign": campaign.id}
-    session.execute(_WAKE, keys)
+    mine = _OF_CAMPAIGN if work.campaign_id is not None else _OF_NOTICES
+    keys = {
+        "tenant": db.tenant_of(session),
+        "campaign": work.campaign_id,
+        "channel": work.channel,
+        "account": work.account_id,
+    }
+    session.execute(_WAKES[mine], keys)
     rows = session.execute(
-        _CLAIM,
+        _CLAIMS[mine],
         {
             **keys,
             "slice": min(size, LARGEST_SLICE),
             "owner": owner,
             "attempt": attempt_id,
             "lease": lease_seconds,
-            "purpose": gate.PURPOSE,
+            "free_text": list(work.free_text),
         },
     ).all()
-    taken = [
-        Claimed(
-            id=row.id,
-            attempt_id=attempt_id,
-            attempt=row.attempt,
-            address=row.address,
-            address_norm=row.address_norm,
-            language=row.language,
-            tracked=row.tracked,
-            member=_member(row),
-        )
-        for row in rows
-        if row.state == "claimed"
-    ]
+    taken = [_claimed(row, attempt_id) for row in rows if row.state == "claimed"]
     return Slice(taken, len(rows), attempt_id)
 
 
-def _member(row: object) -> MemberFacts:
-    names = (
-        "first_name", "last_name", "salutation", "time_zone", "favourite_course", "last_visit_at", "attributes",
-    )  # fmt: skip
-    member_id: UUID = getattr(row, "member_id", None) or UUID(int=0)
-    found = {name: getattr(row, name) for name in names}
-    last: datetime | None = found.pop("last_visit_at")
-    attributes = found.pop("attributes") or {}
-    return MemberFacts(id=member_id, last_visit_at=last, attributes=attributes, **found)
+def _claimed(row: Any, attempt_id: UUID) -> Claimed:
+    return Claimed(
+        id=row.id,
+        attempt_id=attempt_id,
+        attempt=row.attempt,
+        address=row.address,
+        address_norm=row.address_norm,
+        language=row.language,
+        tracked=row.tracked,
+        purpose=row.purpose,
+        member=_member(row),
+        notice=NoticeContent(row.notice, row.about, row.revision) if row.notice is not None else None,
+    )
+
+
+def _member(row: Any) -> MemberFacts:
+    last: datetime | None = row.last_visit_at
+    return MemberFacts(
+        id=row.member_id or UUID(int=0),
+        first_name=row.first_name,
+        last_name=row.last_name,
+        salutation=row.salutation,
+        time_zone=row.time_zone,
+        favourite_course=row.favourite_course,
+        last_visit_at=last,
+        attributes=row.attributes or {},
+    )
 
 
 def hand_back(session: Session, tenant_id: UUID, owner: UUID) -> None:

@@ -1,4 +1,4 @@
-"""The sender: claims slices of one campaign and hands them over through a few SMTP sessions.
+"""The sender: claims slices of one campaign, or of a channel's notices, and hands them over through a few doors.
 
 asyncio lives in here only. Claims and marks are synchronous and run in threads; sessions never touch the
 database: they queue ids, and one marker writes them all with one statement per commit.
@@ -9,26 +9,20 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from channels.base import FailureKind, SendFailed
-from channels.email.addresses import BadAddress, envelope
-from channels.email.session import Accepted, Envelope, SmtpSession
-from channels.email.settings import Relay
-from domain.campaigns import revisions
-from domain.campaigns import service as campaigns
-from domain.campaigns.lifecycle import Status
-from domain.delivery import answers, claim, gate, marks, render
+from channels.base import Answered, Door, FailureKind, Scope, SendFailed
+from channels.email.addresses import BadAddress
+from domain.delivery import answers, marks, stop_loss, supply
 from domain.delivery.answers import Answer, Start
-from domain.delivery.claim import Claimed
-from domain.delivery.rules import Reason
-from kernel import db, log
-from kernel.errors import Conflict
+from domain.delivery.claim import Claimed, Work
+from domain.delivery.outlets import Outlet
+from domain.delivery.rules import Reason, wait_before
+from kernel import log
 from kernel.ids import new_id
-from models import Campaign, Suppression
 
 SLICE = 500
 _CONTROL_SECONDS = 0.25
@@ -39,7 +33,7 @@ _STRAGGLER_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a run did. `stopped_by`: the relay's words, when it takes nothing from this sender at all."""
+    """What a run did. `stopped_by`: why nothing more of this may go out, as the campaign's hold reason says it."""
 
     sent: int
     failed: int
@@ -49,16 +43,24 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Which campaign, by whom, and with what. `lease` and `seconds` in seconds; `stop` ends the run early."""
+    """Whose messages, by whom, and through what. `lease` and `seconds` in seconds; `stop` ends the run early."""
 
     tenant_id: UUID
-    campaign_id: UUID
+    work: Work
     owner: UUID
-    relay: Relay
-    sessions: int
+    outlet: Outlet
     lease: int
     seconds: float
     stop: threading.Event
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """A claimed message: until when it is ours, and not before when it may begin, on the clock of `_boottime`."""
+
+    message: Claimed
+    lease_until: float
+    begin_at: float
 
 
 class _NotNow(Exception):  # noqa: N818
@@ -66,7 +68,7 @@ class _NotNow(Exception):  # noqa: N818
 
 
 class _Run:
-    """One run over one campaign with a few sessions."""
+    """One run with a few doors."""
 
     def __init__(self, job: Job) -> None:
         self._job = job
@@ -74,7 +76,7 @@ class _Run:
         self._until = _boottime() + job.seconds
         self._renewed_until = 0.0
         self._leasing = asyncio.Lock()
-        self._queue: deque[tuple[Claimed, float]] = deque()
+        self._queue: deque[_Due] = deque()
         self._busy: dict[int, float] = {}
         self._work = asyncio.Event()
         self._room = asyncio.Event()
@@ -85,12 +87,13 @@ class _Run:
         self._sent = 0
         self._failed = 0
         self._opted_out: set[str] = set()
-        self._rendering: render.Rendering | None = None
+        self._slow: dict[str, float] = {}
+        self._supply = supply.Supply(job.tenant_id, job.work, job.outlet, job.owner, job.lease)
 
     async def go(self) -> Outcome:
         marker = asyncio.create_task(self._marker.run())
         background = [asyncio.create_task(work()) for work in (self._keep_lease, self._control)]
-        sessions = [asyncio.create_task(self._session(n)) for n in range(self._job.sessions)]
+        sessions = [asyncio.create_task(self._session(n)) for n in range(self._job.outlet.sessions)]
         try:
             await self._claim_all()
             await asyncio.gather(*sessions)
@@ -115,7 +118,9 @@ class _Run:
         """Keep the queue filled until nothing is due, the time is over or the run must stop."""
         while not self._stopping and (_boottime() < self._until or self._waits_for_a_straggler()):
             taken = await self._claim_one()
-            if taken is None or taken.looked_at == 0:
+            if taken is None or (taken.looked_at == 0 and taken.wait is None):
+                break
+            if taken.wait is not None and not await self._wait_for_tokens(taken.wait):
                 break
             self._work.set()
             while len(self._queue) > SLICE // 2 and not self._stopping:
@@ -127,59 +132,55 @@ class _Run:
     def _waits_for_a_straggler(self) -> bool:
         """One session hangs and others are free: they go on instead of waiting for it."""
         hanging = sum(_boottime() - since > _STRAGGLER_SECONDS for since in self._busy.values())
-        return 0 < hanging < self._job.sessions
+        return 0 < hanging < self._job.outlet.sessions
 
-    async def _claim_one(self) -> claim.Slice | None:
+    async def _wait_for_tokens(self, seconds: float) -> bool:
+        """The rate of the account is used up for now. False when waiting is not worth it in this run."""
+        if _boottime() + seconds > self._until:
+            return False
+        await asyncio.sleep(min(seconds, _CONTROL_SECONDS * 8))
+        return not self._stopping
+
+    async def _claim_one(self) -> supply.Taken | None:
         async with self._leasing:
             before = _boottime()
             try:
-                taken = await asyncio.to_thread(self._claim)
+                taken = await asyncio.to_thread(self._supply.claim, SLICE)
             except SQLAlchemyError as error:
                 log.get("delivery").warning("claim.failed", error=type(error).__name__)
                 return None
         if taken is not None and not self._stopping:
-            self._queue.extend((message, before + self._job.lease) for message in taken.messages)
+            begin, lease_until = _boottime() + taken.delay, before + self._job.lease
+            self._queue.extend(
+                _Due(message, lease_until, begin + n * taken.gap) for n, message in enumerate(taken.messages)
+            )
         return taken
 
-    def _claim(self) -> claim.Slice | None:
-        job = self._job
-        with db.tenant_session(job.tenant_id) as session:
-            campaign = campaigns.get(session, job.campaign_id)
-            if campaign.status != Status.SENDING or campaign.approved_revision_id is None:
-                return None
-            taken = claim.claim(session, campaign, owner=job.owner, lease_seconds=job.lease, size=SLICE)
-            if self._rendering is None and taken.messages:
-                revision = revisions.get(session, campaign.id, campaign.approved_revision_id)
-                self._rendering = render.prepare(session, campaign, revision)
-            return taken if campaign.status == Status.SENDING else None
-
     async def _hand_back(self) -> None:
-        def give() -> None:
-            with db.tenant_session(self._job.tenant_id) as session:
-                claim.hand_back(session, self._job.tenant_id, self._job.owner)
-
         try:
-            await asyncio.to_thread(give)
+            await asyncio.to_thread(self._supply.hand_back)
         except SQLAlchemyError as error:  # the lease runs out, and the sweeper takes them back
             log.get("delivery").warning("claim.not_handed_back", error=type(error).__name__)
 
     async def _session(self, n: int) -> None:
-        session = SmtpSession(self._job.relay)
+        door = self._job.outlet.open()
         try:
             while (work := await self._next()) is not None:
                 self._busy[n] = _boottime()
                 try:
-                    await self._deliver(session, *work)
+                    await self._deliver(door, work)
                 finally:
                     del self._busy[n]
         finally:
-            await session.close()
+            await door.close()
 
-    async def _next(self) -> tuple[Claimed, float] | None:
+    async def _next(self) -> _Due | None:
         while not self._stopping:
             if self._queue:
                 work = self._queue.popleft()
                 self._room.set()
+                if (early := work.begin_at - _boottime()) > 0:
+                    await asyncio.sleep(early)
                 return work
             if self._drained:
                 return None
@@ -187,30 +188,31 @@ class _Run:
             await self._work.wait()
         return None
 
-    async def _deliver(self, session: SmtpSession, message: Claimed, lease_until: float) -> None:
-        if message.address_norm in self._opted_out or self._too_late(lease_until):
+    async def _deliver(self, door: Door[Any], due: _Due) -> None:
+        message = due.message
+        if self._stopping or message.address_norm in self._opted_out or self._too_late(due.lease_until):
             return
         start = Start(message.id, message.attempt_id)
+        if (wait := self._slowed(message.address_norm)) > 0:
+            self._answer(Answer(*start.key, "deferred", Reason.THROTTLED, wait=wait, counted=False))
+            return
         try:
-            mail = self._render(message)
+            parcel = self._supply.parcel(message)
         except BadAddress as error:
-            self._answer(Answer(start.id, start.attempt_id, "failed", Reason.INVALID_ADDRESS, words=str(error)))
+            self._answer(Answer(*start.key, "failed", Reason.INVALID_ADDRESS, words=str(error)))
             return
         except Exception as error:  # noqa: BLE001 - one bad row must not stop the others
             log.get("delivery").warning("message.render_failed", id=str(message.id), error=type(error).__name__)
-            words = type(error).__name__
-            self._answer(Answer(start.id, start.attempt_id, "failed", Reason.RENDER_ERROR, words=words))
+            self._answer(Answer(*start.key, "failed", Reason.RENDER_ERROR, words=type(error).__name__))
             return
-        await self._transmit(session, message, mail, lease_until)
+        await self._transmit(door, message, parcel, due.lease_until)
 
-    def _render(self, message: Claimed) -> Envelope:
-        assert self._rendering is not None  # noqa: S101 - made with the first slice
-        data = self._rendering.message(
-            message.id, message.address, message.member, message.language, tracked=message.tracked
-        )
-        return Envelope(self._rendering.from_address, envelope(message.address), data)
+    def _slowed(self, address_norm: str) -> float:
+        """Return for how many seconds the provider of this address wants no more."""
+        until = self._slow.get(address_norm.rpartition("@")[2])
+        return 0.0 if until is None else until - _boottime()
 
-    async def _transmit(self, session: SmtpSession, message: Claimed, mail: Envelope, lease_until: float) -> None:
+    async def _transmit(self, door: Door[Any], message: Claimed, parcel: Any, lease_until: float) -> None:
         start = Start(message.id, message.attempt_id)
         begun = False
 
@@ -220,22 +222,23 @@ class _Run:
                 raise _NotNow
             begun = True
             if self._too_late(lease_until):
-                self._answer(Answer(start.id, start.attempt_id, "pending", Reason.NOT_TRANSMITTED, counted=False))
+                self._answer(Answer(*start.key, "pending", Reason.NOT_TRANSMITTED, counted=False))
                 raise _NotNow
 
         try:
-            accepted = await session.send(mail, mark)
+            answered = await door.send(parcel, mark)
         except _NotNow:
             return
         except SendFailed as failure:
-            self._refused(start, message.attempt, failure)
+            self._refused(start, message, failure)
         except Exception as error:  # noqa: BLE001 - not the relay's fault, and the others go on
             log.get("delivery").exception("message.send_failed", id=str(message.id))
             state, reason = ("unknown", Reason.NO_ANSWER) if begun else ("failed", Reason.RENDER_ERROR)
-            self._answer(Answer(start.id, start.attempt_id, state, reason, words=type(error).__name__))
+            self._answer(Answer(*start.key, state, reason, words=type(error).__name__))
         else:
             self._in_a_row = 0
-            self._answer(_sent(start, accepted))
+            self._supply.faults.note(fault=False)
+            self._answer(_sent(start, answered))
 
     def _too_late(self, lease_until: float) -> bool:
         """True in the last quarter of the lease: whoever was stopped that long begins nothing."""
@@ -246,15 +249,25 @@ class _Run:
         self._failed += answer.state in {"failed", "bounced"}
         self._marker.answered(answer)
 
-    def _refused(self, start: Start, attempt: int, failure: SendFailed) -> None:
-        self._answer(answers.refused(start, attempt, failure))
+    def _refused(self, start: Start, message: Claimed, failure: SendFailed) -> None:
+        self._answer(answers.refused(start, message.attempt, failure))
         if failure.kind is FailureKind.PERMANENT_CONFIG:
-            self._problem = f"{failure.code} {failure.text}".strip()
-            self._end()
+            self._stop(f"relay: {failure.code} {failure.text}".strip())
+            return
+        if self._supply.faults.note(fault=stop_loss.is_sender_fault(failure)):
+            self._stop("stop_loss")
+            return
+        if failure.kind is FailureKind.THROTTLE and failure.scope is Scope.DOMAIN:
+            wait = wait_before(message.attempt, failure.retry_after)
+            self._slow[message.address_norm.rpartition("@")[2]] = _boottime() + wait
             return
         self._in_a_row = self._in_a_row + 1 if answers.slows_down(failure) else 0
         if self._in_a_row >= _MOST_IN_A_ROW:
             self._end()
+
+    def _stop(self, problem: str) -> None:
+        self._problem = problem
+        self._end()
 
     async def _keep_lease(self) -> None:
         job = self._job
@@ -277,7 +290,8 @@ class _Run:
                 self._end()
                 break
             try:
-                sending, opted_out = await asyncio.to_thread(self._look, [work[0].address_norm for work in self._queue])
+                waiting = [due.message.address_norm for due in self._queue]
+                sending, opted_out = await asyncio.to_thread(self._supply.look, waiting)
             except SQLAlchemyError:  # no mark becomes durable then either: nothing begins
                 continue
             self._opted_out |= opted_out
@@ -285,57 +299,39 @@ class _Run:
                 self._end()
         await self._hand_back()
 
-    def _look(self, waiting: list[str]) -> tuple[bool, set[str]]:
-        job = self._job
-        with db.tenant_session(job.tenant_id) as session:
-            status = session.execute(
-                select(Campaign.status).where(Campaign.tenant_id == job.tenant_id, Campaign.id == job.campaign_id)
-            ).scalar_one_or_none()
-            rows = session.execute(
-                select(Suppression.address_norm).where(
-                    Suppression.tenant_id == job.tenant_id,
-                    Suppression.channel == "email",
-                    Suppression.address_norm.in_(waiting),
-                    or_(Suppression.purpose == gate.PURPOSE, Suppression.purpose == "all"),
-                    Suppression.lifted_at.is_(None),
-                )
-            )
-            return status == Status.SENDING, set(rows.scalars())
-
 
 def _boottime() -> float:
     """A clock that runs on while the machine sleeps, so that a stopped worker knows that its lease is over."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-def _sent(start: Start, accepted: Accepted) -> Answer:
+def _sent(start: Start, answered: Answered) -> Answer:
     return Answer(
-        start.id,
-        start.attempt_id,
+        *start.key,
         "sent",
-        provider_id=accepted.provider_id,
-        code=str(accepted.code),
-        words=accepted.text,
+        provider_id=answered.provider_id,
+        words=answered.reply,
+        segments=getattr(answered, "segments", None),
     )
 
 
 def send(
     tenant_id: UUID,
-    campaign_id: UUID,
+    work: Work,
+    outlet: Outlet,
     *,
-    relay: Relay,
-    sessions: int,
     lease_seconds: int,
     seconds: float = 30.0,
     stop: threading.Event | None = None,
 ) -> Outcome:
-    """Send what is due of a campaign for about `seconds`; safe beside other runs and after any crash.
+    """Send what is due for about `seconds`; safe beside other runs and after any crash.
 
-    A relay that takes nothing from this sender (wrong password) holds the campaign with the relay's words; nobody's
-    message is used up by it. `stop` ends the run within a moment; what was not begun is handed back.
+    An outlet that takes nothing from this sender (wrong password), and answers that harm the sender, hold the campaign
+    with their words; nobody's message is used up by that. `stop` ends the run within a moment; what was not begun is
+    handed back.
     """
     never = threading.Event()
-    job = Job(tenant_id, campaign_id, new_id(), relay, sessions, lease_seconds, seconds, stop or never)
+    job = Job(tenant_id, work, new_id(), outlet, lease_seconds, seconds, stop or never)
 
     async def run() -> Outcome:
         return await _Run(job).go()
@@ -343,16 +339,8 @@ def send(
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         outcome = runner.run(run())
     if outcome.stopped_by is not None:
-        _hold(tenant_id, campaign_id, f"relay: {outcome.stopped_by}"[:300])
+        supply.hold(tenant_id, work, outlet, outcome.stopped_by[:300])
     return outcome
-
-
-def _hold(tenant_id: UUID, campaign_id: UUID, reason: str) -> None:
-    try:
-        with db.tenant_session(tenant_id) as session:
-            campaigns.hold(session, campaign_id, reason=reason)
-    except Conflict:  # it was cancelled meanwhile
-        log.get("delivery").info("campaign.not_held", id=str(campaign_id))
 
 
 def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:

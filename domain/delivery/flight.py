@@ -32,6 +32,7 @@ def check(session: Session, campaign: Campaign) -> FlightCheck:
         languages=languages,
         fallback=fallback,
         now=None,
+        cap=gate.cap_of(session),
     )
     rows = session.execute(gate.per_reason(judged)).all()
     counts: dict[str | None, int] = {row[0]: row[1] for row in rows}

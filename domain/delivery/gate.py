@@ -2,21 +2,23 @@
 
 `eligibility` judges members before there is a message (flight check, materialising), `CLAIM_GATE` judges messages
 inside the claim, `STILL` asks again in the statement that lets a transmission begin. All ask for the same things in
-the same order: restriction, address, suppression, consent. `obstacle` judges the campaign as a whole.
+the same order: restriction, address, suppression, consent, frequency cap. What a message is for stands in its row:
+marketing needs a consent, and only marketing waits for the quiet hours. `obstacle` judges the campaign as a whole.
 """
 
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, case, exists, func, literal, or_, select
+from sqlalchemy import Select, and_, case, exists, false, func, literal, or_, select
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.selectable import CTE
 
 from domain.audience import selection
 from domain.campaigns import seal
-from domain.delivery.rules import Reason
-from models import Campaign, Consent, ContactPoint, Member, Sender, Suppression, Tenant
+from domain.delivery.rules import HANDED_OVER, Reason
+from kernel import db
+from models import Campaign, Consent, ContactPoint, Member, Message, Sender, Suppression, Tenant
 
 PURPOSE = "marketing"
 
@@ -29,10 +31,12 @@ def eligibility(
     languages: list[str],
     fallback: str,
     now: datetime | None,
+    cap: tuple[int, int] | None = None,
 ) -> CTE:
     """Return a statement with one row per targeted member: address, language, tracked, and why not (`reason`).
 
-    `languages` are those of the content, `fallback` the one for members who prefer none of them.
+    `languages` are those of the content, `fallback` the one for members who prefer none of them, `cap` the most
+    marketing messages per person in so many days (`cap_of`).
     """
     chosen = selection.members_of(definition, tenant_id=tenant_id, now=now).cte("chosen")
     consent = _consent(tenant_id, channel, PURPOSE)
@@ -50,6 +54,7 @@ def eligibility(
         (ContactPoint.id.is_(None), Reason.NO_ADDRESS),
         (suppressed, Reason.SUPPRESSED),
         (~consent, Reason.NO_CONSENT),
+        (_over(cap, tenant_id), Reason.FREQUENCY_CAP),
         else_=None,
     )
     language = case((Member.language.in_(languages), Member.language), else_=literal(fallback))
@@ -76,6 +81,31 @@ def eligibility(
         .cte("looked")
     )
     return _without_twins(looked)
+
+
+def cap_of(session: Session) -> tuple[int, int] | None:
+    """Return the tenant's frequency cap: messages, days; None where there is none."""
+    tenant = session.get_one(Tenant, db.tenant_of(session))
+    return (tenant.frequency_cap, tenant.frequency_days) if tenant.frequency_cap is not None else None
+
+
+def _over(cap: tuple[int, int] | None, tenant_id: UUID) -> Any:
+    """True for whoever got as many marketing messages lately as the cap allows."""
+    if cap is None:
+        return false()
+    lately = func.clock_timestamp() - func.make_interval(0, 0, 0, cap[1])
+    got = (
+        select(func.count())
+        .where(
+            Message.tenant_id == tenant_id,
+            Message.member_id == Member.id,
+            Message.purpose == PURPOSE,
+            Message.state.in_(HANDED_OVER),
+            Message.updated_at > lately,
+        )
+        .scalar_subquery()
+    )
+    return got >= cap[0]
 
 
 def _consent(tenant_id: UUID, channel: str, purpose: str) -> Any:
@@ -131,42 +161,66 @@ _IN_FORCE = "(x.expires_at IS NULL OR x.expires_at > clock_timestamp())"
 def _suppressed(message: str) -> str:
     return (
         f"EXISTS (SELECT FROM suppression x WHERE x.tenant_id = {message}.tenant_id AND x.channel = {message}.channel "
-        f"AND x.address_norm = {message}.address_norm AND x.purpose IN (:purpose, 'all') AND x.lifted_at IS NULL "
+        f"AND x.address_norm = {message}.address_norm AND x.purpose IN ({message}.purpose, 'all') "
+        f"AND x.lifted_at IS NULL "
         f"AND {_IN_FORCE})"
     )
 
 
 def _consenting(message: str) -> str:
     return (
-        f"EXISTS (SELECT FROM consent x WHERE x.tenant_id = {message}.tenant_id "
-        f"AND x.member_id = {message}.member_id AND x.channel = {message}.channel AND x.purpose = :purpose "
-        f"AND x.state = 'granted' AND {_IN_FORCE})"
+        f"({message}.purpose <> '{PURPOSE}' OR EXISTS (SELECT FROM consent x WHERE x.tenant_id = {message}.tenant_id "
+        f"AND x.member_id = {message}.member_id AND x.channel = {message}.channel AND x.purpose = '{PURPOSE}' "
+        f"AND x.state = 'granted' AND {_IN_FORCE}))"
     )
 
 
-# What the claim asks of each message, in the same order; the first that holds decides. `:purpose` is bound.
+_HANDED_OVER = ", ".join(f"'{state}'" for state in HANDED_OVER)
+_CAP = f"""(t.frequency_cap IS NOT NULL AND m.purpose = '{PURPOSE}' AND (SELECT count(*) FROM message x
+  WHERE x.tenant_id = m.tenant_id AND x.member_id = m.member_id AND x.purpose = '{PURPOSE}'
+    AND x.state IN ({_HANDED_OVER}) AND x.updated_at > clock_timestamp() - make_interval(days => t.frequency_days)
+  ) >= t.frequency_cap)"""  # noqa: S608 - words of our own
+
+# WhatsApp takes free text within 24 hours after the person wrote, with five minutes to spare.
+_WINDOW_CLOSED = """(m.channel = 'whatsapp' AND m.language = ANY(CAST(:free_text AS text[])) AND NOT EXISTS (
+  SELECT FROM conversation c JOIN conversation_message w ON w.tenant_id = c.tenant_id AND w.conversation_id = c.id
+  WHERE c.tenant_id = m.tenant_id AND c.member_id = m.member_id AND c.channel = 'whatsapp' AND w.author = 'member'
+    AND w.at > clock_timestamp() - interval '23 hours 55 minutes'))"""
+
+# Quiet hours are those of the tenant on the member's clock; calls and texts to +1 never before 8 or after 21 o'clock.
+_QUIET = """(t.quiet_from <> t.quiet_until AND CASE WHEN t.quiet_from > t.quiet_until
+    THEN l.clock >= t.quiet_from::time OR l.clock < t.quiet_until::time
+    ELSE l.clock >= t.quiet_from::time AND l.clock < t.quiet_until::time END)"""
+_QUIET_IN_AMERICA = """(m.channel IN ('sms', 'whatsapp') AND left(m.address_norm, 2) = '+1'
+  AND (l.clock >= time '21:00' OR l.clock < time '08:00'))"""
+
+# What the claim asks of each message, in the same order; the first that holds decides.
 CLAIM_GATE = f"""
   CASE
-    WHEN m.member_id IS NULL THEN '{Reason.ERASED}'
+    WHEN m.member_id IS NULL AND m.notice_id IS NULL THEN '{Reason.ERASED}'
     WHEN b.restricted THEN '{Reason.RESTRICTED}'
+    WHEN m.expires_at <= clock_timestamp() THEN '{Reason.TOO_LATE}'
     WHEN {_suppressed("m")} THEN '{Reason.SUPPRESSED}'
     WHEN NOT {_consenting("m")} THEN '{Reason.NO_CONSENT}'
-    WHEN t.quiet_from <> t.quiet_until AND CASE WHEN t.quiet_from > t.quiet_until
-        THEN l.clock >= t.quiet_from::time OR l.clock < t.quiet_until::time
-        ELSE l.clock >= t.quiet_from::time AND l.clock < t.quiet_until::time END THEN '{Reason.QUIET_HOURS}'
+    WHEN {_CAP} THEN '{Reason.FREQUENCY_CAP}'
+    WHEN {_WINDOW_CLOSED} THEN '{Reason.WINDOW_CLOSED}'
+    WHEN m.purpose = '{PURPOSE}' AND ({_QUIET} OR {_QUIET_IN_AMERICA}) THEN '{Reason.QUIET_HOURS}'
   END
 """
 
 # Whether the campaign of a message is being sent under the approval that the message was made for.
 # A scalar, because an EXISTS becomes a join that reads the campaign's rows instead of the few that are meant.
-_SENDING = """(SELECT x.status = 'sending' AND x.approval_hash = message.approval_hash FROM campaign x
-  WHERE x.tenant_id = message.tenant_id AND x.id = message.campaign_id)"""
+_SENDING = """CASE WHEN message.campaign_id IS NULL THEN true
+  ELSE (SELECT x.status = 'sending' AND x.approval_hash = message.approval_hash FROM campaign x
+    WHERE x.tenant_id = message.tenant_id AND x.id = message.campaign_id) END"""
 
 # Asked once more when a transmission is to begin, so that a pause or an opt-out holds from its commit on.
 STILL = f"{_SENDING} AND NOT {_suppressed('message')} AND {_consenting('message')}"
 
 # The next end of the quiet hours on the member's clock.
-NEXT_OPENING = """
-  ((l.local::date + CASE WHEN l.clock >= t.quiet_until::time THEN 1 ELSE 0 END) + t.quiet_until::time)
-    AT TIME ZONE coalesce(b.time_zone, t.time_zone)
+NEXT_OPENING = f"""
+  CASE WHEN {_QUIET} THEN
+    (l.local::date + CASE WHEN l.clock >= t.quiet_until::time THEN 1 ELSE 0 END) + t.quiet_until::time
+  ELSE (l.local::date + CASE WHEN l.clock >= time '08:00' THEN 1 ELSE 0 END) + time '08:00'
+  END AT TIME ZONE coalesce(b.time_zone, t.time_zone)
 """

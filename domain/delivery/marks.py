@@ -32,7 +32,8 @@ WITH started AS (
 ), answered AS (
   UPDATE message SET
     state = CASE WHEN message.state = 'unknown' AND a.state IN ('pending', 'deferred') THEN 'failed' ELSE a.state END,
-    reason = a.reason, provider_id = a.provider_id, provider_code = a.code, provider_text = a.words, phase = a.phase,
+    reason = a.reason, segments = coalesce(a.segments, message.segments), provider_id = a.provider_id,
+    provider_code = a.code, provider_text = a.words, phase = a.phase,
     attempt = message.attempt - CASE WHEN a.counted THEN 0 ELSE 1 END,
     not_before = CASE WHEN a.wait IS NULL THEN message.not_before ELSE clock_timestamp() + make_interval(secs => a.wait)
       END,
@@ -40,8 +41,8 @@ WITH started AS (
     owner = CASE WHEN a.state = 'unknown' THEN message.owner END, lease_until = NULL, updated_at = clock_timestamp()
   FROM unnest(CAST(:ids AS uuid[]), CAST(:attempts AS uuid[]), CAST(:states AS text[]), CAST(:reasons AS text[]),
     CAST(:providers AS text[]), CAST(:codes AS text[]), CAST(:words AS text[]), CAST(:phases AS text[]),
-    CAST(:waits AS float8[]), CAST(:counted AS bool[]))
-    AS a (id, attempt_id, state, reason, provider_id, code, words, phase, wait, counted)
+    CAST(:waits AS float8[]), CAST(:counted AS bool[]), CAST(:segments AS smallint[]))
+    AS a (id, attempt_id, state, reason, provider_id, code, words, phase, wait, counted, segments)
   WHERE message.tenant_id = :tenant AND message.id = a.id AND message.attempt_id = a.attempt_id
     AND message.owner = :owner AND message.state || '' IN ('sending', 'claimed', 'unknown')
   RETURNING message.id, message.campaign_id, message.state, message.reason
@@ -68,7 +69,6 @@ def _parameters(tenant_id: UUID, owner: UUID, starts: list[Start], answers: list
     return {
         "tenant": tenant_id,
         "owner": owner,
-        "purpose": gate.PURPOSE,
         "start_ids": [start.id for start in starts],
         "start_attempts": [start.attempt_id for start in starts],
         "ids": [answer.id for answer in answers],
@@ -81,6 +81,7 @@ def _parameters(tenant_id: UUID, owner: UUID, starts: list[Start], answers: list
         "phases": [answer.phase for answer in answers],
         "waits": [answer.wait for answer in answers],
         "counted": [answer.counted for answer in answers],
+        "segments": [answer.segments for answer in answers],
     }
 
 

@@ -72,6 +72,7 @@ def _insert(session: Session, campaign: Campaign) -> int:
         languages=languages,
         fallback=fallback,
         now=None,
+        cap=gate.cap_of(session),
     )
     blocked = judged.c.reason.is_not(None)
     identity = func.stable_id(

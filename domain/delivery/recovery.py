@@ -4,7 +4,7 @@ Completion is derived from the rows, never asserted.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import func, select, text
@@ -12,25 +12,27 @@ from sqlalchemy.orm import Session
 
 from domain.campaigns import service as campaigns
 from domain.campaigns.lifecycle import Status
+from domain.delivery import notices
 from domain.delivery.rules import OPEN, Reason
 from kernel import clock, db
 from kernel.errors import Conflict
 from models import Campaign, Message, TenantDue
 
 TICK_SECONDS = 2
+LATEST_START = timedelta(hours=24)  # a scheduled campaign that could not start for longer asks before it goes out
 
 _RECOVER = text(f"""
 WITH lost AS (
-  SELECT id, state FROM message
+  SELECT id, state = 'sending' AS begun, state = 'sending' AND on_ambiguity = 'hold' AS parks FROM message
   WHERE tenant_id = :tenant AND state IN ('claimed', 'sending') AND lease_until < clock_timestamp()
   FOR UPDATE SKIP LOCKED
 ), parked AS (
   UPDATE message m SET
-    state = CASE WHEN lost.state = 'sending' THEN 'unknown' ELSE 'pending' END,
-    reason = CASE WHEN lost.state = 'sending' THEN '{Reason.NO_ANSWER}' END,
-    phase = CASE WHEN lost.state = 'sending' THEN 'dot' END,
-    attempt = m.attempt - CASE WHEN lost.state = 'sending' THEN 0 ELSE 1 END,
-    owner = CASE WHEN lost.state = 'sending' THEN m.owner END, lease_until = NULL, updated_at = clock_timestamp()
+    state = CASE WHEN lost.parks THEN 'unknown' ELSE 'pending' END,
+    reason = CASE WHEN lost.parks THEN '{Reason.NO_ANSWER}' END,
+    phase = CASE WHEN lost.begun THEN 'dot' END,
+    attempt = m.attempt - CASE WHEN lost.begun THEN 0 ELSE 1 END,
+    owner = CASE WHEN lost.parks THEN m.owner END, lease_until = NULL, updated_at = clock_timestamp()
   FROM lost WHERE m.tenant_id = :tenant AND m.id = lost.id
   RETURNING m.id, m.campaign_id, m.state, m.reason
 )
@@ -127,6 +129,7 @@ def _look(session: Session, tenant_id: UUID) -> _Found:
             due.append(row.id)
         if row.until is not None:
             later.append(row.until)
+    soon = soon or bool(notices.waiting(session))
     scheduled: datetime | None = session.execute(
         select(func.min(Campaign.scheduled_for)).where(
             Campaign.tenant_id == tenant_id, Campaign.status == Status.SCHEDULED
@@ -149,11 +152,14 @@ def _look_again(session: Session, mark: TenantDue, found: _Found) -> None:
 
 def _start_scheduled(session: Session, tenant_id: UUID) -> None:
     due = session.execute(
-        select(Campaign.id).where(
+        select(Campaign.id, Campaign.scheduled_for).where(
             Campaign.tenant_id == tenant_id, Campaign.status == Status.SCHEDULED, Campaign.scheduled_for <= clock.now()
         )
-    ).scalars()
-    for campaign_id in due.all():
+    )
+    for campaign_id, planned in due.all():
+        if planned is not None and planned < clock.now() - LATEST_START:
+            campaigns.hold(session, campaign_id, reason="schedule_missed")
+            continue
         try:
             campaigns.start(session, campaign_id, actor="system")
         except Conflict:

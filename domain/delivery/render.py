@@ -86,8 +86,8 @@ def link(kind: str, tenant_id: UUID, message_id: UUID, n: int = 0) -> str:
     return get_settings().base_url + _PATHS[kind].format(get_signer().sign(kind, tenant_id, message_id, n))
 
 
-def prepare(session: Session, campaign: Campaign, revision: DraftRevision) -> Rendering:
-    """Compile every language of a revision."""
+def prepare(session: Session, campaign: Campaign, revision: DraftRevision, *, mark: str = "") -> Rendering:
+    """Compile every language of a revision; `mark` stands before the subject of a test."""
     tenant = session.get_one(Tenant, campaign.tenant_id)
     sender = session.get(Sender, campaign.sender_id) if campaign.sender_id else None
     content = revision.content_json
@@ -107,7 +107,7 @@ def prepare(session: Session, campaign: Campaign, revision: DraftRevision) -> Re
             facts=facts,
         )
         skeleton = Skeleton.compile(
-            subject=compiled.subject.pieces,
+            subject=[mark, *compiled.subject.pieces],
             html=compiled.html.pieces,
             text=compiled.text.pieces,
             from_name=sender.from_name if sender else tenant.name,

@@ -4,6 +4,8 @@ import random
 from enum import StrEnum
 
 OPEN = ("pending", "deferred", "claimed", "sending")
+# What counts against a person's frequency cap: it was, is being, or perhaps was transmitted.
+HANDED_OVER = ("claimed", "sending", "sent", "delivered", "read", "unknown")
 MOST_ATTEMPTS = 18
 LONGEST_WAIT = 3_600.0
 _FIRST_WAIT, _GROWTH = 60.0, 1.5
@@ -18,17 +20,25 @@ class Reason(StrEnum):
     INVALID_ADDRESS = "invalid_address"
     SUPPRESSED = "suppressed"
     NO_CONSENT = "no_consent"
+    FREQUENCY_CAP = "frequency_cap"
     SHARED_ADDRESS = "shared_address"
+    WINDOW_CLOSED = "window_closed"
+    TOO_LATE = "too_late"
     QUIET_HOURS = "quiet_hours"
     RETRY = "retry"
     RELAY_AWAY = "relay_away"
     RELAY_REFUSES = "relay_refuses"
+    THROTTLED = "throttled"
+    DECLINED = "declined"
     NOT_TRANSMITTED = "not_transmitted"
     RENDER_ERROR = "render_error"
     TOO_MANY_ATTEMPTS = "too_many_attempts"
     REFUSED = "refused"
     NO_ANSWER = "no_answer"
     CANCELLED = "cancelled"
+    GIVEN_UP = "given_up"
+    PROVEN = "proven"
+    NOT_FOUND = "not_found"
 
 
 SENTENCES: dict[str, tuple[str, str]] = {
@@ -43,11 +53,21 @@ SENTENCES: dict[str, tuple[str, str]] = {
                         "There is no consent for marketing by e-mail."),
     Reason.SHARED_ADDRESS: ("Ein anderes Mitglied mit derselben Adresse bekommt die Nachricht.",
                             "Another member with the same address gets the message."),
+    Reason.FREQUENCY_CAP: ("In den letzten Tagen gingen schon so viele Nachrichten an diese Person, wie erlaubt sind.",
+                           "As many messages as allowed went to this person in the last days."),
+    Reason.WINDOW_CLOSED: ("Seit 24 Stunden hat die Person nicht geschrieben: es braucht eine genehmigte Vorlage.",
+                           "The person has not written for 24 hours: WhatsApp demands an approved template."),
+    Reason.TOO_LATE: ("Die Zeit, in der die Nachricht sinnvoll war, ist vorbei.",
+                      "The time in which the message made sense has passed."),
     Reason.QUIET_HOURS: ("Die Ruhezeit wird abgewartet.", "It waits for the end of the quiet hours."),
     Reason.RETRY: ("Der Mailserver bat um einen späteren Versuch.", "The mail server asked for a later attempt."),
     Reason.RELAY_AWAY: ("Der Mailserver ist gerade nicht erreichbar.", "The mail server cannot be reached now."),
     Reason.RELAY_REFUSES: ("Der Mailserver nimmt von diesem Absender nichts an; die Kampagne wartet auf die Reparatur.",
                            "The mail server takes nothing from this sender; the campaign waits for the repair."),
+    Reason.THROTTLED: ("Der Anbieter des Empfängers nimmt gerade nur wenige Nachrichten an; es geht später weiter.",
+                       "The recipient's provider takes few messages now; it goes on later."),
+    Reason.DECLINED: ("Der Anbieter wollte diese Nachricht jetzt nicht zustellen.",
+                      "The provider did not want to deliver this message now."),
     Reason.NOT_TRANSMITTED: ("Der Versand wurde unterbrochen, bevor etwas übertragen war.",
                              "Sending was interrupted before anything was transmitted."),
     Reason.RENDER_ERROR: ("Die Nachricht ließ sich für dieses Mitglied nicht erstellen.",
@@ -57,6 +77,12 @@ SENTENCES: dict[str, tuple[str, str]] = {
     Reason.NO_ANSWER: ("Die Verbindung brach im letzten Schritt ab: vielleicht zugestellt, vielleicht nicht.",
                        "The connection broke in the last step: perhaps delivered, perhaps not."),
     Reason.CANCELLED: ("Die Kampagne wurde abgebrochen.", "The campaign was cancelled."),
+    Reason.GIVEN_UP: ("Jemand hat entschieden, es nicht noch einmal zu versuchen.",
+                      "Somebody decided not to try again."),
+    Reason.PROVEN: ("Eine Rückmeldung beweist, dass die Nachricht ankam.",
+                    "Something that came back proves that the message arrived."),
+    Reason.NOT_FOUND: ("Der Anbieter kennt die Nachricht nicht; sie wird noch einmal versandt.",
+                       "The provider does not know the message; it is sent again."),
 }  # fmt: skip
 
 _STATE_SENTENCES: dict[str, tuple[str, str]] = {

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from domain.audit import service as audit
 from domain.campaigns import service as campaigns
-from domain.campaigns.lifecycle import Status, Verb
 from domain.consent import service as consents
+from domain.delivery import proof
+from domain.delivery.rules import Reason
 from kernel import clock, db, outbox
 from kernel.errors import Conflict
 from models import Message, MessageEvent, TrackedLink
@@ -144,18 +145,60 @@ def unsubscribe(session: Session, message_id: UUID, *, source: str) -> bool:
 
 def retry_failed(session: Session, campaign_id: UUID, *, actor: str) -> int:
     """Put exactly the failed messages back; the others stay. Raises Conflict where nothing failed."""
-    campaign = campaigns.lock(session, campaign_id)
-    done = session.execute(
-        update(Message)
-        .where(Message.tenant_id == campaign.tenant_id, Message.campaign_id == campaign.id, Message.state == "failed")
-        .values(state="pending", reason=None, attempt=0, not_before=clock.now())
-        .returning(Message.id)
-    ).all()
+    done = _put_back(session, campaign_id, "failed", "pending", actor=actor, action="campaign.retry")
     if not done:
         raise Conflict("No message of this campaign failed.", code="nothing_failed")
-    if campaign.status != Status.SENDING:
-        campaigns.move(session, campaign, Verb.RETRY_FAILED, actor=actor)
-    audit.append(session, actor=actor, action="campaign.retry", subject=str(campaign.id), messages=len(done))
-    outbox.mark_due(session, "campaigns")
-    session.flush()
+    return done
+
+
+def resend_unknown(session: Session, campaign_id: UUID, *, actor: str) -> int:
+    """Send again what perhaps arrived: somebody accepts that a few people may get it twice.
+
+    Raises Conflict where nothing is unknown.
+    """
+    done = _put_back(session, campaign_id, "unknown", "pending", actor=actor, action="campaign.resend_unknown")
+    if not done:
+        raise Conflict("No message of this campaign is unknown.", code="nothing_unknown")
+    return done
+
+
+def give_up_unknown(session: Session, campaign_id: UUID, *, actor: str) -> int:
+    """Never send again what perhaps arrived. Raises Conflict where nothing is unknown."""
+    done = _put_back(session, campaign_id, "unknown", "cancelled", actor=actor, action="campaign.give_up_unknown")
+    if not done:
+        raise Conflict("No message of this campaign is unknown.", code="nothing_unknown")
+    return done
+
+
+_PUT_BACK = text("""
+WITH back AS (
+  UPDATE message m SET state = :after, reason = :reason, attempt = 0, owner = NULL, attempt_id = NULL, phase = NULL,
+    not_before = clock_timestamp(), updated_at = clock_timestamp()
+  WHERE m.tenant_id = :tenant AND m.campaign_id = :campaign AND m.state = :before
+  RETURNING m.id
+)
+INSERT INTO message_event (tenant_id, campaign_id, message_id, kind, reason, actor)
+SELECT :tenant, :campaign, id, :after, :reason, :actor FROM back RETURNING id
+""")
+
+
+def _put_back(session: Session, campaign_id: UUID, before: str, after: str, *, actor: str, action: str) -> int:
+    campaign = campaigns.lock(session, campaign_id)
+    done = session.execute(
+        _PUT_BACK,
+        {
+            "tenant": campaign.tenant_id,
+            "campaign": campaign.id,
+            "before": before,
+            "after": after,
+            "reason": Reason.GIVEN_UP if after == "cancelled" else None,
+            "actor": actor,
+        },
+    ).all()
+    if done:
+        if after == "pending":
+            proof.reopen(session, campaign.id, actor=actor)
+        audit.append(session, actor=actor, action=action, subject=str(campaign.id), messages=len(done))
+        outbox.mark_due(session, "campaigns")
+        session.flush()
     return len(done)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from channels.email.addresses import normalise_address
 from domain.audit import service as audit
 from kernel import db
-from kernel.errors import Conflict, Invalid
+from kernel.errors import Conflict, Invalid, NotFound
 from kernel.ids import new_id
 from models import Sender, Tenant, TenantRoute
 
@@ -115,4 +115,16 @@ def add_sender(
     session.add(sender)
     session.flush()
     audit.append(session, actor=actor, action="sender.add", subject=str(sender.id))
+    return sender
+
+
+def default_sender(session: Session, channel: str) -> Sender:
+    """Return the identity that messages of a channel come from unless another is chosen; raises NotFound."""
+    sender = session.execute(
+        select(Sender).where(
+            Sender.tenant_id == db.tenant_of(session), Sender.channel == channel, Sender.is_default.is_(True)
+        )
+    ).scalar_one_or_none()
+    if sender is None:
+        raise NotFound("sender")
     return sender

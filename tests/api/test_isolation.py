@@ -32,6 +32,7 @@ WITHOUT_SCOPE = {("DELETE", "/api/v1/sessions/current")}
 HASH = "0" * 64
 
 BODIES: dict[str, Any] = {
+    "send_test": {"member_id": "00000000-0000-7000-8000-000000000000", "to": "mara@a.example"},
     "change_campaign": {"name": "x"},
     "generate_draft": {},
     "answer_question": {"text": "ja"},

@@ -9,7 +9,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from channels.email import settings as relays
 from domain.campaigns import service as campaigns
-from domain.delivery import engine, recovery
+from domain.delivery import engine, outlets, recovery
+from domain.delivery.claim import Work
 from kernel import db, settings
 
 
@@ -18,9 +19,9 @@ def main() -> None:
     settings.use(settings.Settings(data_dir=Path(data_dir), database_url=database_url))
     db.configure(database_url, app_role=app_role or None)
     tenant_id, campaign_id = UUID(tenant), UUID(campaign)
-    relay = relays.parse(f"smtp://127.0.0.1:{port}")
+    outlet = outlets.through(relays.parse(f"smtp://127.0.0.1:{port}"), int(sessions))
     while True:
-        engine.send(tenant_id, campaign_id, relay=relay, sessions=int(sessions), lease_seconds=int(lease), seconds=20)
+        engine.send(tenant_id, Work(campaign_id, "email"), outlet, lease_seconds=int(lease), seconds=20)
         with db.tenant_session(tenant_id) as session:
             recovery.sweep(session)
             if campaigns.get(session, campaign_id).status != "sending":

@@ -17,7 +17,8 @@ from sqlalchemy import insert, select, text
 
 from channels.email import settings as relays
 from domain.campaigns import service as campaigns
-from domain.delivery import engine, materialise, queries, recovery
+from domain.delivery import engine, materialise, outlets, queries, recovery
+from domain.delivery.claim import Work
 from kernel import db, settings
 from kernel.ids import new_id
 from models import Consent, ContactPoint, Member, Message
@@ -111,7 +112,8 @@ def test_listmonk_3022_crash_skips_nobody(studio, database, tmp_path):
 
 
 def run(studio: UUID, campaign_id: UUID, url: str, sessions: int = SESSIONS) -> engine.Outcome:
-    return engine.send(studio, campaign_id, relay=relays.parse(url), sessions=sessions, lease_seconds=20)
+    outlet = outlets.through(relays.parse(url), sessions)
+    return engine.send(studio, Work(campaign_id, "email"), outlet, lease_seconds=20)
 
 
 def test_mautic_3669_parallel_starters(studio):

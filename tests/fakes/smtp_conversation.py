@@ -22,7 +22,8 @@ class Fault:
 
     A `reply` is said instead of the usual one; without it the server disconnects, or never answers (`silent`).
     `delay` seconds pass first. It happens at every `every`-th time, from the `first`-th on, at most `times` times.
-    At the dot `stored` says whether the message was kept before; `leave` disconnects after the reply.
+    With `about`, only where the command's line holds these words. At the dot `stored` says whether the message was
+    kept before; `leave` disconnects after the reply.
     """
 
     phase: str
@@ -34,6 +35,7 @@ class Fault:
     silent: bool = False
     stored: bool = False
     leave: bool = False
+    about: str = ""
     only_late: bool = False  # the delay alone; the usual reply follows
     seen: int = field(default=0, init=False)
     done: int = field(default=0, init=False)
@@ -100,6 +102,7 @@ class Conversation(asyncio.Protocol):
         self.paused = False
         self.secure = False
         self.user: str | None = None
+        self.line = ""
         self.sender: str | None = None
         self.recipients: list[str] = []
         self.out: list[bytes] = []
@@ -139,7 +142,7 @@ class Conversation(asyncio.Protocol):
         if not found:
             return False
         self.buffer = rest
-        text = line.decode("utf-8", "replace")
+        text = self.line = line.decode("utf-8", "replace")
         self.sink.commands[text.partition(" ")[0].upper() if self.mode == "command" else "AUTH-LINE"] += 1
         if self.mode == "command":
             self.command(text)
@@ -168,7 +171,8 @@ class Conversation(asyncio.Protocol):
             self.fail(fault)
 
     def fault(self, phase: str) -> Fault | None:
-        return next((fault for fault in self.script.faults if fault.phase == phase and fault.strikes()), None)
+        mine = (fault for fault in self.script.faults if fault.phase == phase and fault.about in self.line)
+        return next((fault for fault in mine if fault.strikes()), None)
 
     def later(self, seconds: float, act: Callable[[], None]) -> None:
         self.paused = True

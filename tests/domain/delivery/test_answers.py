@@ -26,7 +26,7 @@ def after(kind: FailureKind, phase: str, code: str = "", attempt: int = 1) -> an
         (FailureKind.PERMANENT_CONFIG, "auth", "deferred", Reason.RELAY_REFUSES),
         (FailureKind.TRANSIENT, "connect", "deferred", Reason.RELAY_AWAY),
         (FailureKind.TRANSIENT, "rcpt", "deferred", Reason.RETRY),
-        (FailureKind.THROTTLE, "mail", "deferred", Reason.RETRY),
+        (FailureKind.THROTTLE, "mail", "deferred", Reason.THROTTLED),
     ],
 )
 def test_each_kind_of_refusal_has_its_state(kind, phase, state, reason):

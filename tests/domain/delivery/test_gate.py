@@ -11,7 +11,7 @@ from sqlalchemy import select, text
 
 from domain.campaigns import service as campaigns
 from domain.consent import service as consents
-from domain.delivery import claim, flight, gate, marks, materialise, queries, service
+from domain.delivery import claim, flight, gate, marks, materialise, queries, service, supply
 from domain.delivery.answers import Start
 from kernel import clock, db
 from kernel.ids import new_id, stable_id
@@ -38,7 +38,7 @@ def fixed(tenant_id: UUID, n: int = 3) -> UUID:
 def taken(tenant_id: UUID, campaign_id: UUID, owner: UUID) -> claim.Slice:
     with db.tenant_session(tenant_id) as session:
         campaign = campaigns.get(session, campaign_id)
-        return claim.claim(session, campaign, owner=owner, lease_seconds=30, size=100)
+        return supply.slice_of(session, campaign, owner=owner, lease_seconds=30, size=100)
 
 
 def begin(tenant_id: UUID, owner: UUID, found: claim.Slice) -> set[UUID]:
@@ -151,8 +151,8 @@ def test_two_claims_share_no_message(studio):
     campaign_id = fixed(studio, 40)
     with db.tenant_session(studio) as one, db.tenant_session(studio) as two:
         size = {"owner": new_id(), "lease_seconds": 30, "size": 30}
-        first = claim.claim(one, campaigns.get(one, campaign_id), **size)
-        second = claim.claim(two, campaigns.get(two, campaign_id), **size)
+        first = supply.slice_of(one, campaigns.get(one, campaign_id), **size)
+        second = supply.slice_of(two, campaigns.get(two, campaign_id), **size)
         assert len(first.messages) == 30
         assert len(second.messages) == 10
         assert not {m.id for m in first.messages} & {m.id for m in second.messages}

@@ -14,8 +14,9 @@ from sqlalchemy import select, text
 
 from channels.email import settings as relays
 from domain.campaigns import service as campaigns
-from domain.delivery import claim, engine, marks, materialise, queries, recovery, service
+from domain.delivery import claim, engine, marks, materialise, outlets, queries, recovery, service, supply
 from domain.delivery.answers import Answer, Start
+from domain.delivery.claim import Work
 from kernel import clock, db, outbox
 from kernel.ids import new_id
 from kernel.lane import Lane
@@ -40,7 +41,7 @@ def fixed(tenant_id: UUID, n: int) -> UUID:
 
 def taken(tenant_id: UUID, campaign_id: UUID, owner: UUID, size: int = 100) -> list[claim.Claimed]:
     with db.tenant_session(tenant_id) as session:
-        found = claim.claim(session, campaigns.get(session, campaign_id), owner=owner, lease_seconds=30, size=size)
+        found = supply.slice_of(session, campaigns.get(session, campaign_id), owner=owner, lease_seconds=30, size=size)
         return found.messages
 
 
@@ -72,7 +73,8 @@ def counts(tenant_id: UUID, campaign_id: UUID) -> dict[str, int]:
 
 
 def run(tenant_id: UUID, campaign_id: UUID, url: str, **more: object) -> engine.Outcome:
-    return engine.send(tenant_id, campaign_id, relay=relays.parse(url), sessions=4, lease_seconds=20, **more)
+    outlet = outlets.through(relays.parse(url), 4)
+    return engine.send(tenant_id, Work(campaign_id, "email"), outlet, lease_seconds=20, **more)
 
 
 def test_an_expired_lease_frees_the_claimed_and_parks_the_begun(studio):

@@ -16,7 +16,8 @@ from ariia.embedded.mailbox import Mailbox
 from channels.email import settings as relays
 from domain.campaigns import service as campaigns
 from domain.consent import service as consents
-from domain.delivery import engine, flight, materialise, queries, recovery, service
+from domain.delivery import engine, flight, materialise, outlets, queries, recovery, service
+from domain.delivery.claim import Work
 from kernel import db, outbox
 from kernel.ids import stable_id
 from models import Campaign, Message
@@ -38,11 +39,7 @@ def studio(tenants) -> UUID:
 
 def send(tenant_id: UUID, campaign_id: UUID, mailbox: Mailbox, sessions: int = 4) -> engine.Outcome:
     return engine.send(
-        tenant_id,
-        campaign_id,
-        relay=relays.parse(mailbox.url),
-        sessions=sessions,
-        lease_seconds=20,
+        tenant_id, Work(campaign_id, "email"), outlets.through(relays.parse(mailbox.url), sessions), lease_seconds=20
     )
 
 

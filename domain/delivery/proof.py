@@ -1,0 +1,150 @@
+"""What comes back about a message moves it along its lattice, never backwards.
+
+unknown or sending → sent → delivered → read; sent → bounced. A callback may come before our own answer is written,
+twice, or out of order: the row decides, in one statement.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from domain.campaigns import service as campaigns
+from domain.campaigns.lifecycle import Status, Verb
+from domain.consent import service as consents
+from domain.delivery.rules import Reason
+from kernel import db, outbox
+from kernel.errors import Conflict
+from models import Message
+
+# What each proof may replace.
+_BEFORE: dict[str, tuple[str, ...]] = {
+    "sent": ("sending", "unknown"),
+    "delivered": ("sending", "unknown", "sent"),
+    "read": ("sending", "unknown", "sent", "delivered"),
+    "bounced": ("sending", "unknown", "sent"),
+    "failed": ("sending", "unknown", "sent"),
+}
+PROOFS = frozenset(_BEFORE)
+
+_PROVE = text("""
+WITH moved AS (
+  UPDATE message m SET state = :state, reason = :reason, provider_id = coalesce(m.provider_id, :provider_id),
+    provider_code = coalesce(:code, m.provider_code), provider_text = coalesce(:words, m.provider_text),
+    accepted_at = CASE WHEN :state = 'failed' THEN m.accepted_at
+      ELSE coalesce(m.accepted_at, :at, clock_timestamp()) END,
+    owner = NULL, lease_until = NULL, updated_at = clock_timestamp()
+  WHERE m.tenant_id = :tenant AND m.id = :id AND m.state = ANY(CAST(:before AS text[]))
+  RETURNING m.id, m.campaign_id
+)
+INSERT INTO message_event (tenant_id, campaign_id, message_id, kind, reason, actor, details)
+SELECT :tenant, campaign_id, id, :state, :reason, :source,
+  jsonb_strip_nulls(jsonb_build_object('code', CAST(:code AS text)))
+FROM moved RETURNING id
+""")
+
+
+def prove(
+    session: Session,
+    message_id: UUID,
+    state: str,
+    *,
+    source: str,
+    code: str | None = None,
+    words: str | None = None,
+    provider_id: str | None = None,
+    at: datetime | None = None,
+    reason: str | None = None,
+) -> bool:
+    """Move a message to a proven state; False when that changes nothing (repeated, late or backwards).
+
+    `source` names who says so (`twilio`, `dsn`, `click`). Raises ValueError for a state that nothing proves.
+    """
+    if state not in _BEFORE:
+        raise ValueError(state)
+    moved = session.execute(
+        _PROVE,
+        {
+            "tenant": db.tenant_of(session),
+            "id": message_id,
+            "state": state,
+            "before": list(_BEFORE[state]),
+            "reason": reason or (Reason.REFUSED if state in {"bounced", "failed"} else None),
+            "code": code,
+            "words": words[:500].replace("\x00", "") if words else None,
+            "provider_id": provider_id,
+            "at": at,
+            "source": source,
+        },
+    ).all()
+    if moved:
+        outbox.mark_due(session, "campaigns")
+    return bool(moved)
+
+
+def refuse_person(
+    session: Session,
+    message_id: UUID,
+    *,
+    reason: str,
+    source: str,
+    code: str | None = None,
+    words: str | None = None,
+) -> bool:
+    """Note that the address does not work, or that the person said stop, and suppress it for this channel.
+
+    `reason` is one of consent's (`hard_bounce`, `opt_out`, `complained`). Returns whether the suppression is new.
+    """
+    address = session.execute(
+        select(Message.channel, Message.address_norm).where(
+            Message.tenant_id == db.tenant_of(session), Message.id == message_id
+        )
+    ).one_or_none()
+    prove(session, message_id, "bounced", source=source, code=code, words=words)
+    if address is None or address.address_norm is None:
+        return False
+    return consents.suppress(
+        session,
+        channel=address.channel,
+        address_norm=address.address_norm,
+        reason=reason,
+        source=source,
+        actor=f"provider:{source}",
+        purpose="all" if reason == "hard_bounce" else "marketing",
+        evidence={"message": str(message_id), "code": code},
+    )
+
+
+_ABSENT = text(f"""
+WITH back AS (
+  UPDATE message m SET state = 'pending', reason = '{Reason.NOT_FOUND}', owner = NULL, attempt_id = NULL,
+    lease_until = NULL, phase = NULL, updated_at = clock_timestamp()
+  WHERE m.tenant_id = :tenant AND m.id = :id AND m.state = 'unknown'
+  RETURNING m.id, m.campaign_id
+), told AS (
+  INSERT INTO message_event (tenant_id, campaign_id, message_id, kind, reason, actor)
+  SELECT :tenant, campaign_id, id, 'pending', '{Reason.NOT_FOUND}', :source FROM back
+)
+SELECT campaign_id FROM back
+""")  # noqa: S608 - reasons of our own
+
+
+def absent(session: Session, message_id: UUID, source: str) -> bool:
+    """The provider certainly never had an unknown message: it may be sent again. False when it is not unknown."""
+    row = session.execute(_ABSENT, {"tenant": db.tenant_of(session), "id": message_id, "source": source}).one_or_none()
+    if row is None:
+        return False
+    if row.campaign_id is not None:
+        reopen(session, row.campaign_id, actor=f"provider:{source}")
+    outbox.mark_due(session, "campaigns")
+    return True
+
+
+def reopen(session: Session, campaign_id: UUID, *, actor: str) -> None:
+    """Let a campaign that was complete send what is open again; leaves a paused or held one as it is."""
+    campaign = campaigns.lock(session, campaign_id)
+    if campaign.status in {Status.SENT, Status.FAILED}:
+        campaigns.move(session, campaign, Verb.RETRY_FAILED, actor=actor)
+    elif campaign.status == Status.CANCELLED:
+        raise Conflict("The campaign was cancelled; nothing of it is sent any more.", code="campaign_cancelled")

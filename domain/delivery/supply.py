@@ -1,0 +1,157 @@
+"""What a run needs of the database: the next slice, the parcels made of it, and whether it may still go on.
+
+Synchronous; the engine calls it in threads.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import or_, select, text
+from sqlalchemy.orm import Session
+
+from domain.campaigns import revisions
+from domain.campaigns import service as campaigns
+from domain.campaigns.lifecycle import Status
+from domain.delivery import claim, gate, pace, parcels, texts
+from domain.delivery.claim import Claimed, Work
+from domain.delivery.outlets import Outlet
+from domain.delivery.stop_loss import WINDOW, Window
+from kernel import db, log
+from kernel.errors import Conflict
+from models import Campaign, Suppression
+
+# The last answers of a campaign, newest first: was the refusal about the sender?
+_LAST = text("""
+SELECT kind = 'failed' AND reason = 'refused' FROM message_event
+WHERE tenant_id = :tenant AND campaign_id = :campaign AND kind IN ('sent', 'failed', 'bounced')
+ORDER BY id DESC LIMIT :window
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A slice; its messages begin `delay` seconds from now, one `gap` behind the other.
+
+    `wait`: the rate is used up for now, ask again after so many seconds.
+    """
+
+    messages: list[Claimed]
+    looked_at: int
+    delay: float = 0.0
+    gap: float = 0.0
+    wait: float | None = None
+
+
+@dataclass(slots=True)
+class Supply:
+    """The database's side of one run."""
+
+    tenant_id: UUID
+    work: Work
+    outlet: Outlet
+    owner: UUID
+    lease: int
+    faults: Window = field(default_factory=Window)
+    _maker: parcels.Maker | None = None
+
+    def claim(self, most: int) -> Taken | None:
+        """Take the next slice; None when nothing of this may go out now."""
+        with db.tenant_session(self.tenant_id) as session:
+            if self.work.campaign_id is None:
+                self._maker = self._maker or parcels.for_notices(session, self.work.channel)
+                return self._take(session, most)
+            campaign = campaigns.get(session, self.work.campaign_id)
+            if not may_send(session, campaign):
+                return None
+            self._prepare(session, campaign)
+            return self._take(session, most)
+
+    def _prepare(self, session: Session, campaign: Campaign) -> None:
+        if self._maker is not None or campaign.approved_revision_id is None:
+            return
+        revision = revisions.get(session, campaign.id, campaign.approved_revision_id)
+        self._maker = parcels.for_campaign(session, campaign, revision)
+        rows = session.execute(_LAST, {"tenant": self.tenant_id, "campaign": campaign.id, "window": WINDOW}).scalars()
+        self.faults.extend(reversed(rows.all()))
+
+    def _take(self, session: Session, most: int) -> Taken:
+        wanted, delay, gap = most, 0.0, 0.0
+        if (rate := self.outlet.rate) is not None:
+            ahead = max(1, min(most, int(rate * pace.AHEAD)))
+            wanted, delay = pace.take(session, key=self.outlet.key, rate=rate, wanted=ahead)
+            gap = pace.spacing(rate)
+            if wanted == 0:
+                return Taken([], 0, wait=delay)
+        taken = claim.claim(session, self.work, owner=self.owner, lease_seconds=self.lease, size=wanted)
+        return Taken(taken.messages, taken.looked_at, delay=delay, gap=gap)
+
+    def parcel(self, message: Claimed) -> Any:
+        """Return the finished message for the door. Raises BadAddress, or whatever is wrong with its row."""
+        if self._maker is None:
+            raise RuntimeError("nothing was claimed")
+        return self._maker.make(message)
+
+    def hand_back(self) -> None:
+        """Return what was claimed and not begun."""
+        with db.tenant_session(self.tenant_id) as session:
+            claim.hand_back(session, self.tenant_id, self.owner)
+
+    def look(self, waiting: list[str]) -> tuple[bool, set[str]]:
+        """Return whether to go on, and who of those waiting has been suppressed meanwhile."""
+        with db.tenant_session(self.tenant_id) as session:
+            rows = session.execute(
+                select(Suppression.address_norm).where(
+                    Suppression.tenant_id == self.tenant_id,
+                    Suppression.channel == self.outlet.channel,
+                    Suppression.address_norm.in_(waiting),
+                    or_(Suppression.purpose == gate.PURPOSE, Suppression.purpose == "all"),
+                    Suppression.lifted_at.is_(None),
+                )
+            )
+            opted_out = set(rows.scalars()) if self.work.campaign_id is not None else set()
+            return self._may_go_on(session), opted_out
+
+    def _may_go_on(self, session: Session) -> bool:
+        if self.work.campaign_id is None:
+            return True
+        status = session.execute(
+            select(Campaign.status).where(Campaign.tenant_id == self.tenant_id, Campaign.id == self.work.campaign_id)
+        ).scalar_one_or_none()
+        return status == Status.SENDING
+
+
+def may_send(session: Session, campaign: Campaign) -> bool:
+    """Ask about the campaign as a whole, before every slice; one with an obstacle is held."""
+    if campaign.status != Status.SENDING or campaign.approved_revision_id is None:
+        return False
+    if (reason := gate.obstacle(session, campaign)) is not None:
+        campaigns.hold(session, campaign.id, reason=reason)
+        return False
+    return True
+
+
+def slice_of(session: Session, campaign: Campaign, *, owner: UUID, lease_seconds: int, size: int) -> claim.Slice:
+    """Take the next slice of a campaign, if it may go out at all."""
+    if not may_send(session, campaign):
+        return claim.Slice([], 0, owner)
+    return claim.claim(session, work_of(session, campaign), owner=owner, lease_seconds=lease_seconds, size=size)
+
+
+def work_of(session: Session, campaign: Campaign) -> Work:
+    """Return what a run over a campaign sends."""
+    revision = revisions.get(session, campaign.id, campaign.approved_revision_id or UUID(int=0))
+    free = texts.free_text_languages(revision, campaign.channel) if campaign.channel == "whatsapp" else []
+    return Work(campaign.id, campaign.channel, None, free)
+
+
+def hold(tenant_id: UUID, work: Work, outlet: Outlet, reason: str) -> None:
+    """Stop what goes out through an outlet that takes nothing: hold the campaign, and pause the account."""
+    with db.tenant_session(tenant_id) as session:
+        log.get("delivery").warning("outlet.refuses", channel=outlet.channel, account=str(outlet.account_id or ""))
+        if work.campaign_id is None:
+            return
+        try:
+            campaigns.hold(session, work.campaign_id, reason=reason)
+        except Conflict:  # it was cancelled meanwhile
+            log.get("delivery").info("campaign.not_held", id=str(work.campaign_id))

@@ -1,0 +1,133 @@
+"""One campaign's texts (SMS, WhatsApp, Telegram), ready for anybody; the preview and the sending use this."""
+
+import html
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from channels.base import TextParcel
+from domain.campaigns import frame
+from domain.content.compile_text import CompiledText, compile_text
+from domain.content.member_values import MemberFacts, values_for
+from domain.delivery import render
+from kernel import clock
+from kernel.tokens import get_signer
+from models import Campaign, DraftRevision, Tenant
+
+_VALID_SECONDS = 4 * 3_600  # a text that could not be delivered for so long is not wanted any more
+_REPORTING = frozenset({"sms", "whatsapp"})
+
+
+@dataclass(frozen=True, slots=True)
+class TextVariant:
+    """One language: free text, or an approved template with what fills its variables."""
+
+    compiled: CompiledText
+    template: str | None
+    variables: Mapping[str, CompiledText]
+
+
+@dataclass(frozen=True, slots=True)
+class TextRendering:
+    """A revision with everything that its texts need."""
+
+    tenant_id: UUID
+    channel: str
+    form: str
+    time_zone: str
+    variants: Mapping[str, TextVariant]
+
+    def values(self, member: MemberFacts, language: str, now: datetime) -> dict[str, str]:
+        """Return the member's slots."""
+        return values_for(member, language=language, form=self.form, time_zone=self.time_zone, now=now)
+
+    def preview(self, member: MemberFacts, language: str) -> str:
+        """Return the text as this member would see it, with plain links."""
+        compiled = self.variants[language].compiled
+        return compiled.fill(self.values(member, language, clock.now()) | compiled.plain_links())
+
+    def message(
+        self, message_id: UUID, address: str, member: MemberFacts, language: str, *, tracked: bool
+    ) -> TextParcel:
+        """Return the finished text for one recipient."""
+        variant = self.variants[language]
+        values = self.values(member, language, clock.now()) | variant.compiled.plain_links()
+        if tracked:
+            links = range(len(variant.compiled.links))
+            values |= {f"link:{n}": render.link("c", self.tenant_id, message_id, n) for n in links}
+        filled = {name: compiled.fill(values) for name, compiled in variant.variables.items()}
+        body = "" if variant.template else variant.compiled.fill(values)
+        return parcel(self.tenant_id, message_id, self.channel, address, body, filled, template=variant.template)
+
+
+def parcel(
+    tenant_id: UUID,
+    message_id: UUID,
+    channel: str,
+    address: str,
+    body: str,
+    variables: Mapping[str, str],
+    *,
+    template: str | None = None,
+) -> TextParcel:
+    """Return what a door for texts takes; the provider reports to an address that is signed for this message.
+
+    The account's part of that address is added by the outlet, which knows it.
+    """
+    report_to = get_signer().sign("s", tenant_id, message_id) if channel in _REPORTING else None
+    return TextParcel(
+        reference=str(message_id),
+        to=address,
+        body=body,
+        template=template,
+        variables=variables,
+        report_to=report_to,
+        valid_seconds=_VALID_SECONDS,
+    )
+
+
+def page_of(body: str) -> str:
+    """Return the HTML of a plain notice."""
+    paragraphs = "".join(f"<p>{html.escape(part)}</p>" for part in body.split("\n\n"))
+    return f'<!doctype html><html><head><meta charset="utf-8"></head><body>{paragraphs}</body></html>'
+
+
+def prepare(session: Session, campaign: Campaign, revision: DraftRevision) -> TextRendering:
+    """Compile every language of a revision for the campaign's channel."""
+    tenant = session.get_one(Tenant, campaign.tenant_id)
+    content: dict[str, Any] = revision.content_json
+    form = str(content.get("form", "du"))
+    offers = frame.offer_facts(session, content.get("offers", []))
+    facts = frame.layout_facts(session, campaign)
+    cta_url = str(content.get("cta_url") or "")
+
+    def compiled(text: str, language: str) -> CompiledText:
+        return compile_text(
+            {"text": text},
+            channel=campaign.channel,
+            language=language,
+            form=form,
+            offers=offers,
+            cta_url=cta_url,
+            facts=facts,
+        )
+
+    variants = {}
+    for language, channels in content["languages"].items():
+        variant = channels[campaign.channel]
+        variants[language] = TextVariant(
+            compiled(str(variant.get("text", "")), language),
+            variant.get("template"),
+            {name: compiled(value, language) for name, value in (variant.get("variables") or {}).items()},
+        )
+    return TextRendering(campaign.tenant_id, campaign.channel, form, tenant.time_zone, variants)
+
+
+def free_text_languages(revision: DraftRevision, channel: str) -> list[str]:
+    """Return the languages whose text is not an approved template."""
+    languages: dict[str, Any] = revision.content_json.get("languages", {})
+    return [name for name, channels in languages.items() if not channels.get(channel, {}).get("template")]
