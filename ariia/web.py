@@ -8,7 +8,6 @@ from starlette.concurrency import run_in_threadpool
 
 from api.app import create_app
 from ariia import process, worker
-from kernel import outbox
 from kernel.settings import get_settings
 from preview import routes as preview
 
@@ -16,17 +15,15 @@ from preview import routes as preview
 @asynccontextmanager
 async def _background(_app: FastAPI) -> AsyncIterator[None]:
     redis_url = get_settings().redis_url
-    inside = None
+    work: worker.InProcess | worker.Bell
     if redis_url is None:
-        inside = await run_in_threadpool(worker.start_in_process)
+        work = await run_in_threadpool(worker.start_in_process)
     else:
-        worker.ring_through(redis_url)
+        work = worker.ring_through(redis_url)
     try:
         yield
     finally:
-        outbox.set_bell(None)
-        if inside is not None:
-            await run_in_threadpool(inside.stop)
+        await run_in_threadpool(work.stop)
 
 
 def build() -> FastAPI:

@@ -29,7 +29,7 @@ class DecisionForm(BaseModel):
 
     csrf: str = Field("", max_length=64)
     content_hash: str = Field("", max_length=64)
-    decision: Literal["approve", "revise", "reject", "comment"]
+    decision: Literal["approve", "withdraw", "revise", "reject", "comment"]
     name: str = Field("", max_length=400)
     comment: str = Field("", max_length=20_000)
     wishes: list[str] = Field(default_factory=list, max_length=10)
@@ -69,6 +69,11 @@ def _truncated(host: str) -> str | None:
 
 def take(session: Session, link: PreviewLink, form: DecisionForm, kept: dict[str, Any]) -> None:
     """Record the decision on the revision that the link shows. Raises Invalid, Conflict or PlanLimit."""
+    if form.decision == "withdraw":
+        reviews.withdraw(
+            session, link.campaign_id, actor=actor_of(link), name=form.typed.name, reason=form.typed.comment
+        )
+        return
     decision = reviews.Decision(
         actor=actor_of(link),
         revision_id=link.revision_id,

@@ -310,9 +310,9 @@ def _quota(session: Session, scene: _Scene, language: str) -> view.Quota:
 def _obstacles(
     scene: _Scene, send: view.SendFacts, findings: Sequence[view.FindingView], state: str
 ) -> tuple[str, ...]:
-    if state != "open":
-        return ()
     found = ["view_only"] if scene.link.purpose != "approve" else []
+    if state != "open":
+        return tuple(found)
     if any(finding.blocks for finding in findings):
         found.append("blocked")
     found += [code for code in ("imprint_missing", "sender_missing", "nobody_reachable") if code in send.problems]

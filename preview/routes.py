@@ -9,9 +9,10 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy.orm import Session
 
 from api import pages
+from api.guesses import Guesses
 from domain.campaigns import previews
 from kernel import db
-from kernel.errors import AriiaError, Conflict, Forbidden, Gone, Invalid, PlanLimit
+from kernel.errors import AriiaError, Conflict, Forbidden, Gone, Invalid, NotFound, PlanLimit
 from kernel.tokens import same
 from models import PreviewLink
 from preview import brand, csp, decisions, load, unsubscribe, view
@@ -27,7 +28,10 @@ def _refusal(request: Request, status: int, code: str, extra: Mapping[str, Any])
     context = {"code": code, "status": status, "extra": extra, "token": "", "csrf": "", "next_version": None}
     path = "" if request.method in _READ else _page_path(request)
     text = pages.render(_TEMPLATES, "problem.html", look, request, path=path, **context)
-    return pages.html(text, status=status, headers=csp.PUBLIC)
+    headers = dict(csp.PUBLIC)
+    if "retry_after" in extra:
+        headers["Retry-After"] = str(extra["retry_after"])
+    return pages.html(text, status=status, headers=headers)
 
 
 def _page_path(request: Request) -> str:
@@ -36,6 +40,18 @@ def _page_path(request: Request) -> str:
 
 
 router = APIRouter(include_in_schema=False, route_class=pages.page_route(_refusal))
+
+
+_guesses = Guesses("preview")
+
+
+def _found(request: Request, token: str) -> previews.Found:
+    """Return whose link this is; raises NotFound, or TooManyGuesses for an address that goes on guessing."""
+    try:
+        return previews.find(token)
+    except NotFound:
+        _guesses.wrong(request.client.host if request.client else "")
+        raise
 
 
 def _look(request: Request, session: Session, language: str | None = None) -> pages.Look:
@@ -64,7 +80,7 @@ def _choices(request: Request) -> view.Choices:
 @router.api_route("/p/{token}", methods=_READ)
 def show(token: str, request: Request) -> Response:
     """Show what is to be decided, or what became of it."""
-    found = previews.find(token)
+    found = _found(request, token)
     with db.tenant_session(found.tenant_id) as session:
         try:
             link = previews.open_link(session, found.link_id)
@@ -113,7 +129,7 @@ def _page(
 @router.api_route("/p/{token}/mail", methods=_READ)
 def mail(token: str, request: Request) -> Response:
     """Return the message alone, for the sandboxed frame of the page."""
-    found = previews.find(token)
+    found = _found(request, token)
     with db.tenant_session(found.tenant_id) as session:
         link = load.any_link(session, found.link_id)
         if link is None or link.revoked_because != "rejected":
@@ -129,7 +145,7 @@ def decide(token: str, request: Request, form: Annotated[decisions.DecisionForm,
     pages.same_origin(request)
     if not same(form.csrf, load.csrf_of(token)):
         raise Forbidden("The form is out of date. Open the page again.", code="bad_csrf")
-    found = previews.find(token)
+    found = _found(request, token)
     try:
         with db.tenant_session(found.tenant_id) as session:
             link = previews.open_link(session, found.link_id)
@@ -186,7 +202,7 @@ def open_next(token: str, request: Request, csrf: Annotated[str, Form(max_length
     pages.same_origin(request)
     if not same(csrf, load.csrf_of(token)):
         raise Forbidden("The form is out of date. Open the page again.", code="bad_csrf")
-    found = previews.find(token)
+    found = _found(request, token)
     with db.tenant_session(found.tenant_id) as session:
         fresh = decisions.renew(session, load.any_link(session, found.link_id))
     return RedirectResponse(f"/p/{fresh}{_kept(request)}", status_code=303, headers=csp.PUBLIC)

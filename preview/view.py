@@ -223,6 +223,11 @@ class ApprovalPage:
         return mine[-1] if mine else None
 
     @property
+    def may_withdraw(self) -> bool:
+        """True while an approval can be taken back through this link."""
+        return self.status in {"approved", "scheduled"} and "view_only" not in self.obstacles
+
+    @property
     def blockers(self) -> int:
         return sum(finding.blocks for finding in self.findings)
 

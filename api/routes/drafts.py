@@ -23,6 +23,7 @@ from api.schemas.campaigns import (
     RevisionOut,
     RunOut,
     WaiverIn,
+    WithdrawalIn,
 )
 from domain.campaigns import drafting, previews, queries, reviews, revisions
 from domain.campaigns import service as campaigns
@@ -88,6 +89,12 @@ def give_feedback(campaign_id: UUID, payload: FeedbackIn, session: TenantSession
 def approve_campaign(campaign_id: UUID, payload: DecisionIn, session: TenantSession, who: Approver) -> CampaignOut:
     """Approve exactly this content, as a signed-in person."""
     return shown(session, reviews.approve(session, campaign_id, _decision(who, payload)))
+
+
+@router.post("/withdraw-approval")
+def withdraw_approval(campaign_id: UUID, payload: WithdrawalIn, session: TenantSession, who: Approver) -> CampaignOut:
+    """Take an approval back before anything is sent; the draft is up for review again."""
+    return shown(session, reviews.withdraw(session, campaign_id, actor=who.actor, name=None, reason=payload.reason))
 
 
 @router.post("/reject")

@@ -182,6 +182,10 @@ class DecisionIn(Input):
     comment: Annotated[str, Field(max_length=2_000)] | None = None
 
 
+class WithdrawalIn(Input):
+    reason: Annotated[str, Field(min_length=1, max_length=1_000)]
+
+
 class WaiverIn(Input):
     name: Annotated[str, Field(min_length=1, max_length=200)]
     reason: Annotated[str, Field(min_length=3, max_length=1_000)]

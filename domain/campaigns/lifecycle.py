@@ -28,6 +28,7 @@ class Verb(StrEnum):
     REVISE = "revise"
     ANSWER = "answer"
     APPROVE = "approve"
+    WITHDRAW = "withdraw"
     REJECT = "reject"
     SCHEDULE = "schedule"
     UNSCHEDULE = "unschedule"
@@ -85,6 +86,7 @@ TABLE: dict[Status, dict[Verb, Status]] = {
     _S.APPROVED: {
         _V.EDIT: _S.PENDING_REVIEW,
         _V.SUBMIT: _S.PENDING_REVIEW,
+        _V.WITHDRAW: _S.PENDING_REVIEW,
         _V.SCHEDULE: _S.SCHEDULED,
         _V.START: _S.SENDING,
         _V.HOLD: _S.HELD,
@@ -92,6 +94,7 @@ TABLE: dict[Status, dict[Verb, Status]] = {
     },
     _S.SCHEDULED: {
         _V.EDIT: _S.PENDING_REVIEW,
+        _V.WITHDRAW: _S.PENDING_REVIEW,
         _V.UNSCHEDULE: _S.APPROVED,
         _V.START: _S.SENDING,
         _V.HOLD: _S.HELD,

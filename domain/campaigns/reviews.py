@@ -166,6 +166,18 @@ def approve(session: Session, campaign_id: UUID, decision: Decision) -> Campaign
     return campaign
 
 
+def withdraw(session: Session, campaign_id: UUID, *, actor: str, name: str | None, reason: str) -> Campaign:
+    """Take an approval back before anything was sent; the same draft is up for review again.
+
+    Raises IllegalStep once it is being sent: then pausing and cancelling are the ways out.
+    """
+    campaign = campaigns.lock(session, campaign_id)
+    campaigns.move(session, campaign, Verb.WITHDRAW, actor=actor, name=name, reason=reason)
+    campaigns.void(session, campaign, because=f"withdrawn by {name or actor}: {reason}".strip(": "), actor=actor)
+    session.flush()
+    return campaign
+
+
 def _ready_to_approve(session: Session, campaign: Campaign, revision: DraftRevision) -> None:
     blockers = revisions.open_blockers(session, revision)
     if blockers:

@@ -56,6 +56,9 @@ class Frame:
     pixel: str
 
 
+_CHARSET = '<meta charset="utf-8">'
+
+
 @lru_cache(maxsize=1)
 def _environment() -> ImmutableSandboxedEnvironment:
     return ImmutableSandboxedEnvironment(
@@ -89,7 +92,12 @@ def html_page(drawn: list[Drawn], *, facts: Frame) -> str:
         .get_template("mail.html.j2")
         .render(blocks=blocks, f=frame, w=text, why=why, on_brand=text_on(facts.brand_colour))
     )
-    return _inliner().inline(page)
+    return _charset_first(_inliner().inline(page))
+
+
+def _charset_first(page: str) -> str:
+    """Put the encoding where programs look for it, in the first 1,024 bytes; the inliner puts its rules before it."""
+    return page.replace(_CHARSET, "", 1).replace("<head>", f"<head>{_CHARSET}", 1)
 
 
 def text_on(colour: str) -> str:

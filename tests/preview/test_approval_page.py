@@ -16,6 +16,7 @@ from domain.campaigns import previews, reviews
 from domain.campaigns import service as campaigns
 from domain.campaigns.reviews import Decision
 from kernel import clock, db
+from kernel.errors import IllegalStep
 from models import AuditEntry, Campaign, Review
 from tests.preview import studio as studios
 from tests.preview.raw import raw
@@ -151,7 +152,7 @@ def test_two_clicks_approve_exactly_what_was_seen(studio, browser, url):
     done = browser.submit(form_of(asked), decision="approve")
     assert done.answer.status == 200
     assert "Freigegeben von Mara Krämer" in done.answer.text
-    assert not any(form.action.endswith("/decision") for form in done.forms)
+    assert [form.buttons for form in done.forms if form.action.endswith("/decision")] == [(("decision", "withdraw"),)]
     found = campaign_of(studio)
     assert (found.status, found.approved_by) == ("scheduled", "Mara Krämer")
     with db.tenant_session(studio.tenant_id) as session:
@@ -497,3 +498,65 @@ def test_a_content_that_is_no_mail_is_explained_not_shown(studio, browser, site)
     assert "Unbekannter Block." in page.answer.text
     assert page.frames == ()
     assert browser.open(f"{page.answer.url}/mail").answer.status == 200
+
+
+def withdrawal_of(page: Page) -> Form:
+    return next(form for form in page.forms if ("decision", "withdraw") in form.buttons)
+
+
+def test_an_approval_is_taken_back_by_name_and_the_draft_is_up_for_a_decision_again(studio, browser, url):
+    approved = approve_twice(browser, url)
+    again = browser.submit(withdrawal_of(approved), name="Mara Krämer", comment="falscher Tag", decision="withdraw")
+    assert again.answer.status == 200
+    assert ("decision", "approve") in form_of(again).buttons
+    found = campaign_of(studio)
+    assert (found.status, found.approval_hash, found.approved_by) == ("pending_review", None, None)
+    with db.tenant_session(studio.tenant_id) as session:
+        review = session.execute(select(Review).where(Review.verb == "approve")).scalar_one()
+        assert review.voided_because == "withdrawn by Mara Krämer: falscher Tag"
+        states = session.execute(text("SELECT state FROM plan_reservation")).scalars().all()
+        assert set(states) == {"released"}
+
+
+def test_of_a_start_and_a_withdrawal_at_once_one_wins(studio, browser, url):
+    approve_twice(browser, url)
+    outcomes: list[str] = []
+
+    def attempt(act: Any) -> None:
+        try:
+            with db.tenant_session(studio.tenant_id) as session:
+                act(session)
+            outcomes.append(act.__name__)
+        except IllegalStep:
+            outcomes.append("refused")
+
+    def start(session: Any) -> None:
+        campaigns.start(session, studio.campaign_id, actor="user:a")
+
+    def withdraw(session: Any) -> None:
+        reviews.withdraw(session, studio.campaign_id, actor="user:b", name=None, reason="halt")
+
+    threads = [threading.Thread(target=attempt, args=(act,)) for act in (start, withdraw)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert outcomes.count("refused") == 1
+    assert campaign_of(studio).status == ("sending" if "start" in outcomes else "pending_review")
+
+
+def test_a_link_for_looking_offers_no_withdrawal(studio, browser, url, site):
+    with db.tenant_session(studio.tenant_id) as session:
+        looking = previews.create(session, studio.campaign_id, actor="user:a", purpose="view", hours=1).token
+    approve_twice(browser, url)
+    page = browser.open(f"{site}/p/{looking}")
+    assert not any(form.action.endswith("/decision") for form in page.forms)
+
+
+def test_whoever_tries_many_links_is_slowed_down_and_a_good_link_still_opens(url, site):
+    answers = [raw(f"{site}/p/{n:043d}") for n in range(40)]
+    assert {status for status, _, _ in answers[:20]} == {404}
+    status, headers, _ = answers[-1]
+    assert status == 429
+    assert 1 <= int(headers["retry-after"]) <= 60
+    assert raw(url)[0] == 200

@@ -324,3 +324,26 @@ def test_a_difference_always_rebuilds_both_sides(before, after):
     words = diff.words(before, after)
     assert "".join(text for op, text in words if op != "insert") == before
     assert "".join(text for op, text in words if op != "delete") == after
+
+
+def test_the_encoding_stands_first_in_the_head_where_programs_look_for_it():
+    html = rendered(MemberFacts(id=UUID(int=1))).html
+    assert html.index('<meta charset="utf-8">') == html.index("<head>") + len("<head>")
+    assert html.encode().index(b"charset") < 1_024
+    assert html.count("charset=") == 1
+
+
+def test_an_emphasised_slot_is_bold_in_html_and_plain_in_text():
+    words = [
+        {"type": "paragraph", "text": "nur **{offer1_price}** für **{first_name}**, {?last_visit: **{last_visit}**}"}
+    ]
+    mail = rendered(MemberFacts(id=UUID(int=1), first_name="Jörg", last_visit_at=NOW), blocks=words)
+    assert "<strong>29,00" in mail.html.replace("<strong>29 €", "<strong>29,00")
+    assert "<strong>Jörg</strong>" in mail.html
+    assert "**" not in mail.html + mail.text
+
+
+def test_a_members_stars_are_no_emphasis():
+    words = [{"type": "paragraph", "text": "{?favourite_course: Dein Kurs {favourite_course} wartet.}"}]
+    mail = rendered(MemberFacts(id=UUID(int=1), favourite_course="**fett**"), blocks=words)
+    assert "<strong>" not in mail.html
