@@ -30,17 +30,18 @@ PROOFS = frozenset(_BEFORE)
 
 _PROVE = text("""
 WITH moved AS (
-  UPDATE message m SET state = :state, reason = :reason, provider_id = coalesce(m.provider_id, :provider_id),
-    provider_code = coalesce(:code, m.provider_code), provider_text = coalesce(:words, m.provider_text),
-    accepted_at = CASE WHEN :state = 'failed' THEN m.accepted_at
-      ELSE coalesce(m.accepted_at, :at, clock_timestamp()) END,
+  UPDATE message m SET state = p.state, reason = p.reason, provider_id = coalesce(m.provider_id, p.provider_id),
+    provider_code = coalesce(p.code, m.provider_code), provider_text = coalesce(p.words, m.provider_text),
+    accepted_at = CASE WHEN p.state = 'failed' THEN m.accepted_at
+      ELSE coalesce(m.accepted_at, p.at, clock_timestamp()) END,
     owner = NULL, lease_until = NULL, updated_at = clock_timestamp()
+  FROM (SELECT CAST(:state AS text) AS state, CAST(:reason AS text) AS reason,
+    CAST(:provider_id AS text) AS provider_id, CAST(:code AS text) AS code, CAST(:words AS text) AS words, CAST(:at AS timestamptz) AS at) AS p
   WHERE m.tenant_id = :tenant AND m.id = :id AND m.state = ANY(CAST(:before AS text[]))
-  RETURNING m.id, m.campaign_id
+  RETURNING m.id, m.campaign_id, m.state, m.reason, p.code
 )
 INSERT INTO message_event (tenant_id, campaign_id, message_id, kind, reason, actor, details)
-SELECT :tenant, campaign_id, id, :state, :reason, :source,
-  jsonb_strip_nulls(jsonb_build_object('code', CAST(:code AS text)))
+SELECT :tenant, campaign_id, id, state, reason, :source, jsonb_strip_nulls(jsonb_build_object('code', code))
 FROM moved RETURNING id
 """)
 
