@@ -1,11 +1,12 @@
 """What goes away and comes back while a campaign is sent: the database, the doorbell's memory, the people's minds.
 
-`ARIIA_CHAOS_RECIPIENTS`, `ARIIA_CHAOS_RESTARTS` and `ARIIA_CHAOS_PAUSES` make it larger.
+`ARIIA_CHAOS_RECIPIENTS`, `ARIIA_CHAOS_RESTARTS`, `ARIIA_CHAOS_FLUSHES` and `ARIIA_CHAOS_PAUSES` make it larger.
 """
 
 import concurrent.futures
 import os
 import random
+import shutil
 import sys
 import time
 from collections import Counter
@@ -15,6 +16,7 @@ from uuid import UUID
 
 import make
 import pytest
+import redis
 from chaos import crowd, forms
 from chaos.private_postgres import PrivatePostgres, programs
 from conftest import make_tenant
@@ -31,6 +33,7 @@ from models import Message
 
 RECIPIENTS = int(os.environ.get("ARIIA_CHAOS_RECIPIENTS", "2000"))
 RESTARTS = int(os.environ.get("ARIIA_CHAOS_RESTARTS", "3"))
+FLUSHES = int(os.environ.get("ARIIA_CHAOS_FLUSHES", "3"))
 PAUSES = int(os.environ.get("ARIIA_CHAOS_PAUSES", "15"))
 PATIENCE = 240
 
@@ -171,3 +174,23 @@ def test_of_fifty_parallel_starts_one_launches(server):
 
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(start, range(50))) == 1
+
+
+@pytest.mark.redis
+def test_a_doorbell_that_forgets_everything_costs_seconds_and_no_message(campaign, server, tmp_path):
+    if shutil.which("redis-server") is None:
+        assert not os.environ.get("ARIIA_CI"), "the continuous run has a redis-server"
+        pytest.skip("no redis-server on this machine: install the package redis-server")
+    longest = 0.0
+    with sink_process(tmp_path, "--delay-at-dot", "0.01") as (port, dump):
+        env = forms.environment(server.url, port, tmp_path)
+        with forms.Cluster(env, tmp_path) as form, redis.Redis.from_url(env["ARIIA_REDIS_URL"]) as doorbell:
+            for n in range(FLUSHES):
+                before = until(*campaign, (n + 1) * RECIPIENTS // (FLUSHES + 2)).get("sent", 0)
+                doorbell.flushall()
+                began = time.monotonic()
+                until(*campaign, before + 1)
+                longest = max(longest, time.monotonic() - began)
+            finished(*campaign, form)
+        judge(campaign[0], dump, unknown_at_most=0, flushes=FLUSHES, longest_stall_ms=round(longest * 1_000))
+    assert longest <= 15
