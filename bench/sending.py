@@ -1,14 +1,16 @@
 """The whole sending path against Postfix's smtp-source: same sink, same message size, same sessions.
 
-`python bench/sending.py [--messages 5000] [--sessions 8,64] [--rounds 3] [--quick]`. A message is claimed through the
-gate, rendered for its member with tracked links, marked durably before the final dot and after the answer. The
-database is the embedded one, with every commit on the disk. Rounds are interleaved (A B A B), the ratio is taken per
+`./dev bench sending [--messages 5000] [--sessions 8,64] [--workers 1,2] [--rounds 3] [--quick]`. A message is claimed
+through the gate, rendered for its member with tracked links, marked durably before the final dot and after the answer.
+The database is the embedded one, with every commit on the disk. Rounds are interleaved (A B A B), the ratio is taken per
 round. Counts only if the counters, a recount and the sent marks agree. Needs Debian's package postfix.
 """
 
 import argparse
+import itertools
 import resource
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -21,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import make
 from chaos import crowd
-from sqlalchemy import event, select, text
+from sqlalchemy import event, func, select, text
 
 from ariia import migrate
 from ariia.embedded import postgres
@@ -83,6 +85,28 @@ def campaign_of(tenant_id: UUID) -> tuple[UUID, float, int]:
         return campaign.id, took, len(mail)
 
 
+def together(tenant_id: UUID, campaign_id: UUID, port: int, sessions: int, messages: int, workers: int) -> Figures:
+    """Several processes share the sessions and the campaign; the time to start them does not count."""
+    script = Path(__file__).resolve().parent.parent / "tests/chaos/sender.py"
+    url = db.engine().url.render_as_string(hide_password=False)
+    with tempfile.TemporaryDirectory() as folder:
+        go = Path(folder) / "go"
+        words = [url, "", folder, str(tenant_id), str(campaign_id), str(port), str(sessions // workers), "60", str(go)]
+        running = [subprocess.Popen([sys.executable, str(script), *words]) for _ in range(workers)]
+        while len(list(Path(folder).glob("go.*"))) < workers:
+            time.sleep(0.05)
+        with db.tenant_session(tenant_id) as session:
+            began = session.execute(text("SELECT clock_timestamp()")).scalar_one()
+        go.touch()
+        for process in running:
+            assert process.wait(600) == 0
+    with db.tenant_session(tenant_id) as session:
+        assert queries.counts(session, campaign_id) == {"sent": messages}
+        last = session.execute(select(func.max(Message.accepted_at)).where(Message.campaign_id == campaign_id))
+        took = (last.scalar_one() - began).total_seconds()
+    return Figures(messages / took, 0.0, 0.0, 0.0)
+
+
 def ours(tenant_id: UUID, campaign_id: UUID, port: int, sessions: int, messages: int, counter: Statements) -> Figures:
     before, cpu, began = counter.n, _cpu(), time.perf_counter()
     sent = commits = 0
@@ -108,7 +132,7 @@ def _cpu() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def measure(messages: int, sessions: int, rounds: int, counter: Statements, tenant_id: UUID) -> None:
+def measure(messages: int, sessions: int, rounds: int, counter: Statements, tenant_id: UUID, workers: int) -> None:
     rates, ratios, figures, theirs = [], [], None, []
     for _ in range(rounds):
         campaign_id, took, size = campaign_of(tenant_id)
@@ -116,7 +140,10 @@ def measure(messages: int, sessions: int, rounds: int, counter: Statements, tena
         with smtp_client.smtp_sink() as port:
             theirs.append(smtp_client.theirs(port, messages, sessions))
         with smtp_client.smtp_sink() as port:
-            figures = ours(tenant_id, campaign_id, port, sessions, messages, counter)
+            if workers == 1:
+                figures = ours(tenant_id, campaign_id, port, sessions, messages, counter)
+            else:
+                figures = together(tenant_id, campaign_id, port, sessions, messages, workers)
         rates.append(figures.rate)
         ratios.append(figures.rate / theirs[-1])
         print(
@@ -125,14 +152,17 @@ def measure(messages: int, sessions: int, rounds: int, counter: Statements, tena
             f"{figures.commits:.0f} mark commits per 1,000 | fixed in {took:.2f} s"
         )
     spread = (max(ratios) - min(ratios)) / statistics.median(ratios)
-    print(f"{sessions} sessions: median {statistics.median(rates):,.0f}/s, ratio {statistics.median(ratios):.2f} "
-          f"(spread {spread:.0%}{', noisy' if spread > 0.2 else ''})")  # fmt: skip
+    print(
+        f"{sessions} sessions, {workers} worker(s): median {statistics.median(rates):,.0f}/s, "
+        f"ratio {statistics.median(ratios):.2f} (spread {spread:.0%}{', noisy' if spread > 0.2 else ''})"
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--messages", type=int, default=5_000)
     parser.add_argument("--sessions", default="8,64")
+    parser.add_argument("--workers", default="1,2")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="1,000 messages, one round")
     chosen = parser.parse_args()
@@ -145,8 +175,8 @@ def main() -> None:
         tenant_id = tenant_with(messages)
         with db.tenant_session(tenant_id) as session:
             session.execute(text("SELECT 1"))
-        for sessions in map(int, chosen.sessions.split(",")):
-            measure(messages, sessions, rounds, counter, tenant_id)
+        for sessions, workers in itertools.product(*(chosen.sessions.split(","), chosen.workers.split(","))):
+            measure(messages, int(sessions), rounds, counter, tenant_id, int(workers))
         db.dispose()
 
 
