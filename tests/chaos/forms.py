@@ -14,6 +14,7 @@ from typing import Self
 
 ROOT = Path(__file__).resolve().parents[2]
 SESSIONS = 4
+WORKERS = int(os.environ.get("ARIIA_CHAOS_WORKERS", "2"))
 
 
 def environment(database_url: str, smtp_port: int, folder: Path, **more: str) -> dict[str, str]:
@@ -80,7 +81,7 @@ class Inside(Form):
 
 
 class Cluster(Form):
-    """Redis, a beat and two workers, each a process of its own."""
+    """Redis, a beat and some workers, each a process of its own."""
 
     def __enter__(self) -> Self:
         with socket.create_server(("127.0.0.1", 0)) as probe:
@@ -94,7 +95,7 @@ class Cluster(Form):
         )  # fmt: skip
         _await_port(port, self._others[0])
         self._others.append(self._celery("beat"))
-        self.workers = [self._worker(), self._worker()]
+        self.workers = [self._worker() for _ in range(WORKERS)]
         return self
 
     def _celery(self, *words: str) -> subprocess.Popen[bytes]:

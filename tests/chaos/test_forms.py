@@ -2,7 +2,8 @@
 
 Nobody is lost, nobody gets it twice, and what nobody can know is counted.
 
-`ARIIA_CHAOS_RECIPIENTS` and `ARIIA_CHAOS_KILLS` make it larger.
+`ARIIA_CHAOS_RECIPIENTS`, `ARIIA_CHAOS_KILLS`, `ARIIA_CHAOS_WORKERS` and `ARIIA_CHAOS_DELAY` (seconds at the dot) make
+it larger.
 """
 
 import os
@@ -26,7 +27,8 @@ from models import Message
 
 RECIPIENTS = int(os.environ.get("ARIIA_CHAOS_RECIPIENTS", "2000"))
 KILLS = int(os.environ.get("ARIIA_CHAOS_KILLS", "10"))
-PATIENCE = 180
+DELAY = os.environ.get("ARIIA_CHAOS_DELAY", "0.01")
+PATIENCE = 180 + RECIPIENTS / 40
 
 pytestmark = pytest.mark.chaos
 
@@ -48,7 +50,7 @@ def _roles_go(cluster) -> Iterator[None]:
 
 @pytest.fixture
 def sink(tmp_path: Path) -> Iterator[tuple[int, Path]]:
-    with sink_process(tmp_path, "--delay-at-dot", "0.01") as running:
+    with sink_process(tmp_path, "--delay-at-dot", DELAY) as running:
         yield running
 
 
