@@ -20,6 +20,7 @@ from api.schemas.campaigns import (
     RunOut,
     ScheduleIn,
 )
+from api.schemas.members import ChannelName
 from domain.campaigns import lifecycle, reviews
 from domain.campaigns import queries as campaign_queries
 from domain.campaigns import service as campaigns
@@ -54,7 +55,7 @@ def create_campaign(payload: CampaignIn, session: TenantSession, who: Writer) ->
     fields = payload.model_dump(mode="json", exclude={"sender_id", "template_id", "schedule"})
     fields |= {"sender_id": payload.sender_id, "template_id": payload.template_id}
     if payload.schedule is not None:
-        fields["schedule"] = payload.schedule.model_dump()
+        fields["schedule"] = payload.schedule.model_dump(exclude_defaults=True)
     return shown(session, campaigns.create(session, actor=who.actor, **fields))
 
 
@@ -65,7 +66,7 @@ def list_campaigns(
     paging: Paging,
     status: Annotated[list[lifecycle.Status] | None, Query(description="Only these states.")] = None,
     kind: Annotated[Literal["broadcast", "scheduled", "follow_up", "drip"] | None, Query()] = None,
-    channel: Annotated[Literal["email"] | None, Query()] = None,
+    channel: Annotated[ChannelName | None, Query()] = None,
     q: Annotated[str | None, Query(max_length=200, description="Part of the name.")] = None,
 ) -> Page[CampaignRow]:
     """List campaigns, newest first."""
@@ -126,7 +127,7 @@ def answer_question(
 @router.post("/{campaign_id}/schedule")
 def schedule_campaign(campaign_id: UUID, payload: ScheduleIn, session: TenantSession, who: Launcher) -> CampaignOut:
     """Set the time of sending. Another time than the approved one must be approved again."""
-    campaign = campaigns.schedule(session, campaign_id, actor=who.actor, at=payload.at, time_zone=payload.time_zone)
+    campaign = campaigns.schedule(session, campaign_id, actor=who.actor, **payload.model_dump())
     return shown(session, campaign)
 
 

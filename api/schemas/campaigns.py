@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import Field, HttpUrl
 
 from api.schemas.base import Input, Output, Stamped
+from api.schemas.members import ChannelName
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Goal = Annotated[str, Field(min_length=3, max_length=2_000)]
@@ -32,13 +33,14 @@ class ScheduleIn(Input):
 
     at: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?$", examples=["2026-12-01T09:00"])]
     time_zone: Annotated[str, Field(max_length=64, examples=["Europe/Berlin"])]
+    per_member: Annotated[bool, Field(strict=True, description="On each member's own clock.")] = False
 
 
 class CampaignIn(Input):
     name: Name
     description: Annotated[str, Field(max_length=2_000)] | None = None
     kind: Literal["broadcast", "scheduled"] = "broadcast"
-    channel: Literal["email"] = "email"
+    channel: ChannelName = "email"
     goal: Goal | None = Field(None, examples=["Win back members inactive for 30 days, with our autumn offer"])
     audience: AudienceIn
     sender_id: UUID | None = Field(None, description="The tenant's default sender if absent.")
@@ -142,11 +144,72 @@ class RevisionOut(Stamped):
     sources: list[Any] = Field(validation_alias="sources_json")
 
 
+class ClaimIn(Input):
+    """A sentence that states a fact, and the offers or passages that say so."""
+
+    sentence: Annotated[str, Field(min_length=1, max_length=400)]
+    kind: Literal["price", "date", "policy", "feature", "availability", "social_proof", "style"]
+    source_ids: list[UUID] = Field(default_factory=list, max_length=6)
+
+
+Claims = Annotated[list[ClaimIn], Field(max_length=20)]
+SlotText = Annotated[str, Field(min_length=1, max_length=4_096)]
+
+
+class SmsIn(Input):
+    """An SMS. The way out (`Abmelden: STOP`) is added where the text does not name it."""
+
+    text: SlotText = Field(examples=["{greeting} der {offer1_title} gilt bis {offer1_valid_until}: {cta_url}"])
+    claims: Claims = Field(default_factory=list)
+
+
+class WhatsAppIn(Input):
+    """A text for open conversations, or an approved template with what fills its variables."""
+
+    text: SlotText | None = None
+    template: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(
+        None, description="Id of an approved template."
+    )
+    variables: dict[Annotated[str, Field(max_length=40)], SlotText] | None = Field(
+        None, examples=[{"1": "{first_name}"}]
+    )
+    claims: Claims = Field(default_factory=list)
+
+
+class ButtonIn(Input):
+    label: Annotated[str, Field(min_length=1, max_length=60)]
+    url: Literal["cta_url"] = "cta_url"
+
+
+class TelegramIn(Input):
+    text: SlotText
+    button: ButtonIn | None = None
+    claims: Claims = Field(default_factory=list)
+
+
+class VariantsIn(Input):
+    """One language. The campaign's own channel is required; `email` is subject, preheader, blocks and claims."""
+
+    email: dict[str, Any] | None = None
+    sms: SmsIn | None = None
+    whatsapp: WhatsAppIn | None = None
+    telegram: TelegramIn | None = None
+
+
+class ContentIn(Input):
+    """What a draft says, language by language. Slots are listed in docs/content.md."""
+
+    form: Literal["du", "sie"] = "du"
+    offers: list[UUID] = Field(default_factory=list, max_length=3)
+    cta_url: HttpUrl | None = None
+    languages: dict[Literal["de", "en"], VariantsIn] = Field(min_length=1)
+
+
 class DraftIn(Input):
-    """A draft written by hand. `content`: form (du, sie), offers (ids), cta_url, languages → email variant."""
+    """A draft written by hand; it is checked like the agent's."""
 
     parent_id: UUID | None = Field(None, description="The revision it was written on; absent for the first.")
-    content: dict[str, Any]
+    content: ContentIn
 
 
 class DiffField(Output):

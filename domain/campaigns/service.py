@@ -3,20 +3,20 @@
 from datetime import datetime
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from domain.audience import selection
 from domain.audit import service as audit
+from domain.campaigns import schedule as schedules
 from domain.campaigns import seal
 from domain.campaigns.lifecycle import Status, Verb, follow
 from domain.plans import catalog
 from domain.plans import service as plans
 from kernel import clock, db, outbox
 from kernel.errors import Conflict, Invalid, NotFound
-from models import Campaign, PreviewLink, Review, Sender, Template, Tenant
+from models import Campaign, Member, PreviewLink, Review, Sender, Template, Tenant
 
 # Fields that an approval seals; changing one of them voids it.
 SEALED = frozenset({"audience", "sender_id", "cost_ceiling_minor", "schedule", "cta_url", "channel"})
@@ -98,7 +98,7 @@ def _assign(session: Session, campaign: Campaign, fields: dict[str, Any]) -> Non
     if "audience" in fields:
         fields["audience"] = selection.read(fields["audience"]).as_json()
     if "schedule" in fields:
-        campaign.scheduled_for = _instant(fields["schedule"])
+        campaign.scheduled_for = _first_instant(session, fields["schedule"])
     for key, value in fields.items():
         setattr(campaign, key, value)
 
@@ -150,29 +150,29 @@ def void(session: Session, campaign: Campaign, *, because: str, actor: str) -> N
     audit.append(session, actor=actor, action="campaign.approval_void", subject=str(campaign.id), because=because)
 
 
-def _instant(schedule: dict[str, Any] | None) -> datetime | None:
-    """Return the instant of `{"at": wall time, "time_zone": IANA name}`; a gap moves on, an overlap is the first."""
-    if schedule is None:
+def _first_instant(session: Session, wish: dict[str, Any] | None) -> datetime | None:
+    """Return when the first member gets it; with one clock for all that is when everybody does."""
+    if wish is None:
         return None
-    try:
-        zone = ZoneInfo(schedule["time_zone"])
-        wall = datetime.fromisoformat(schedule["at"])
-    except (KeyError, TypeError, ValueError, ZoneInfoNotFoundError):
-        raise Invalid("schedule", 'give {"at": "2026-12-01T09:00", "time_zone": "Europe/Berlin"}') from None
-    if wall.tzinfo is not None:
-        raise Invalid("schedule.at", "is wall time: leave the offset out, the time zone says it")
-    return wall.replace(tzinfo=zone, fold=0).astimezone(ZoneInfo("UTC"))
+    zones: list[str | None] = [None]
+    if wish.get("per_member"):
+        rows = session.execute(select(Member.time_zone).where(Member.tenant_id == db.tenant_of(session)).distinct())
+        zones += rows.scalars().all()
+    return min(schedules.instants(wish, zones).values())
 
 
-def schedule(session: Session, campaign_id: UUID, *, actor: str, at: str, time_zone: str) -> Campaign:
+def schedule(
+    session: Session, campaign_id: UUID, *, actor: str, at: str, time_zone: str, per_member: bool = False
+) -> Campaign:
     """Set the wall time of sending; an approved campaign with another time must be approved again.
 
-    Raises Invalid for a time in the past, IllegalStep when the campaign is not at that point.
+    With `per_member` each member gets it when that time is on the member's own clock, and `time_zone` is for those
+    without one. Raises Invalid for a time that is over for somebody, IllegalStep when the campaign is elsewhere.
     """
-    wish = {"at": at, "time_zone": time_zone}
-    instant = _instant(wish)
+    wish = {"at": at, "time_zone": time_zone} | ({"per_member": True} if per_member else {})
+    instant = _first_instant(session, wish)
     if instant is None or instant <= clock.now():
-        raise Invalid("schedule.at", "lies in the past; choose a later time or start the campaign now")
+        raise Invalid("schedule.at", "lies in the past for somebody; choose a later time or start the campaign now")
     campaign = lock(session, campaign_id)
     if campaign.status in {Status.APPROVED, Status.SCHEDULED} and campaign.schedule == wish:
         if campaign.status == Status.APPROVED:

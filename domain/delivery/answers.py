@@ -45,7 +45,7 @@ class Answer:
 _FINAL: dict[FailureKind, tuple[str, str]] = {
     FailureKind.AMBIGUOUS: ("unknown", Reason.NO_ANSWER),
     FailureKind.PERMANENT_RECIPIENT: ("bounced", Reason.REFUSED),
-    FailureKind.OPTOUT: ("bounced", Reason.REFUSED),
+    FailureKind.OPTOUT: ("bounced", Reason.OPTED_OUT),
     FailureKind.PROVIDER_DECLINE: ("failed", Reason.DECLINED),
 }
 

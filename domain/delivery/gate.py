@@ -64,6 +64,7 @@ def eligibility(
             ContactPoint.address.label("address"),
             ContactPoint.address_norm.label("address_norm"),
             language.label("language"),
+            Member.time_zone.label("zone"),
             tracking.label("tracked"),
             first_reason.label("first_reason"),
         )

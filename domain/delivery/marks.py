@@ -45,7 +45,16 @@ WITH started AS (
     AS a (id, attempt_id, state, reason, provider_id, code, words, phase, wait, counted, segments)
   WHERE message.tenant_id = :tenant AND message.id = a.id AND message.attempt_id = a.attempt_id
     AND message.owner = :owner AND message.state || '' IN ('sending', 'claimed', 'unknown')
-  RETURNING message.id, message.campaign_id, message.state, message.reason
+  RETURNING message.id, message.campaign_id, message.state, message.reason, message.channel, message.address_norm,
+    message.provider_code
+), stopped AS (
+  INSERT INTO suppression (id, tenant_id, channel, address_norm, purpose, reason, source, evidence, created_by)
+  SELECT new_id(), :tenant, channel, address_norm,
+    CASE reason WHEN '{Reason.OPTED_OUT}' THEN 'marketing' ELSE 'all' END,
+    CASE reason WHEN '{Reason.OPTED_OUT}' THEN 'opt_out' ELSE 'hard_bounce' END,
+    'provider', jsonb_build_object('message', id, 'code', provider_code), 'system'
+  FROM answered WHERE state = 'bounced' AND address_norm IS NOT NULL
+  ON CONFLICT DO NOTHING
 ), told AS (
   INSERT INTO message_event (tenant_id, campaign_id, message_id, kind, reason)
   SELECT :tenant, campaign_id, id, state, reason FROM answered WHERE state <> 'pending'

@@ -1,18 +1,19 @@
 """Fixing the recipients of a campaign: one statement, one row for every targeted member, repeatable."""
 
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Text, case, cast, delete, func, literal, null, select, text
+from sqlalchemy import ColumnElement, Text, case, cast, delete, func, literal, null, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from domain.campaigns import revisions
+from domain.campaigns import revisions, schedule
 from domain.campaigns import service as campaigns
 from domain.campaigns.lifecycle import Status
 from domain.delivery import gate
 from domain.delivery.rules import Reason
 from kernel import clock, db, outbox
-from models import Campaign, CampaignCount, Message, MessageEvent, Tenant, TrackedLink
+from models import Campaign, CampaignCount, Member, Message, MessageEvent, Tenant, TrackedLink
 
 _MANY = 500  # from here on the planner of the claims must know how the table has changed
 _NEVER_COUNTED = text(
@@ -95,6 +96,7 @@ def _insert(session: Session, campaign: Campaign) -> int:
         judged.c.reason,
         literal(campaign.approval_hash),
         literal(0),
+        _due(session, campaign, judged.c.zone),
     )
     names = [
         "id",
@@ -112,6 +114,7 @@ def _insert(session: Session, campaign: Campaign) -> int:
         "reason",
         "approval_hash",
         "attempt",
+        "not_before",
     ]
     made = (
         insert(Message)
@@ -134,6 +137,16 @@ def _insert(session: Session, campaign: Campaign) -> int:
         )
     ).scalar_one()
     return int(total)
+
+
+def _due(session: Session, campaign: Campaign, zone: ColumnElement[str | None]) -> ColumnElement[datetime]:
+    """From when on a member may get it: at once, or when the planned time is on the member's clock."""
+    if not (campaign.schedule or {}).get("per_member"):
+        return func.clock_timestamp()
+    rows = session.execute(select(Member.time_zone).where(Member.tenant_id == campaign.tenant_id).distinct())
+    planned = schedule.instants(campaign.schedule or {}, [None, *rows.scalars()])
+    fallback = planned.pop(None)
+    return case(planned, value=zone, else_=fallback) if planned else literal(fallback)
 
 
 def _links(session: Session, campaign: Campaign) -> None:

@@ -36,7 +36,8 @@ WITH moved AS (
       ELSE coalesce(m.accepted_at, p.at, clock_timestamp()) END,
     owner = NULL, lease_until = NULL, updated_at = clock_timestamp()
   FROM (SELECT CAST(:state AS text) AS state, CAST(:reason AS text) AS reason,
-    CAST(:provider_id AS text) AS provider_id, CAST(:code AS text) AS code, CAST(:words AS text) AS words, CAST(:at AS timestamptz) AS at) AS p
+    CAST(:provider_id AS text) AS provider_id, CAST(:code AS text) AS code, CAST(:words AS text) AS words,
+    CAST(:at AS timestamptz) AS at) AS p
   WHERE m.tenant_id = :tenant AND m.id = :id AND m.state = ANY(CAST(:before AS text[]))
   RETURNING m.id, m.campaign_id, m.state, m.reason, p.code
 )

@@ -34,6 +34,7 @@ class Reason(StrEnum):
     RENDER_ERROR = "render_error"
     TOO_MANY_ATTEMPTS = "too_many_attempts"
     REFUSED = "refused"
+    OPTED_OUT = "opted_out"
     NO_ANSWER = "no_answer"
     CANCELLED = "cancelled"
     GIVEN_UP = "given_up"
@@ -74,6 +75,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
                           "The message could not be made for this member."),
     Reason.TOO_MANY_ATTEMPTS: ("Nach vielen Versuchen aufgegeben.", "Given up after many attempts."),
     Reason.REFUSED: ("Der Mailserver hat die Nachricht abgelehnt.", "The mail server refused the message."),
+    Reason.OPTED_OUT: ("Die Person hat dem Anbieter gesagt, dass sie nichts mehr möchte.",
+                       "The person told the provider to stop."),
     Reason.NO_ANSWER: ("Die Verbindung brach im letzten Schritt ab: vielleicht zugestellt, vielleicht nicht.",
                        "The connection broke in the last step: perhaps delivered, perhaps not."),
     Reason.CANCELLED: ("Die Kampagne wurde abgebrochen.", "The campaign was cancelled."),

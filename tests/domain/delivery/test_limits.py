@@ -9,13 +9,14 @@ import make
 import pytest
 from chaos import crowd
 from fakes.smtp_sink import Fault, SmtpSink
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from channels.email import settings as relays
 from domain.campaigns import service as campaigns
 from domain.delivery import engine, flight, materialise, outlets, pace, queries, recovery, stop_loss
 from domain.delivery.claim import Work
 from kernel import db, outbox
+from models import Suppression
 
 
 @pytest.fixture
@@ -159,3 +160,22 @@ def test_a_throttling_domain_waits_and_the_others_go_on(studio):
         outbox.mark_due(session, "campaigns")
         recovery.sweep(session)
         assert campaigns.get(session, campaign_id).status == "sending"
+
+
+def test_an_address_that_does_not_exist_is_suppressed_at_once_for_every_path(studio, tenants):
+    with db.tenant_session(studio) as session:
+        crowd.gather(session, 6)
+    campaign_id = campaign(studio)
+    fault = Fault("rcpt", reply="550 5.1.1 no such user", about="crowd-3@")
+    with SmtpSink([fault]) as sink:
+        run(studio, campaign_id, sink.url)
+        assert sink.count == 5
+    assert counts(studio, campaign_id) == {"sent": 5, "bounced": 1}
+    with db.tenant_session(studio) as session:
+        row = session.execute(select(Suppression)).scalar_one()
+        assert (row.address_norm, row.purpose, row.reason) == ("crowd-3@example.org", "all", "hard_bounce")
+        assert row.evidence["code"] == "550 5.1.1"
+        again, _ = make.drafted(session)
+        assert flight.check(session, again).skipped == {"suppressed": 1}
+    with db.tenant_session(tenants.b) as session:
+        assert session.execute(select(Suppression)).first() is None

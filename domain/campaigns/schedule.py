@@ -1,0 +1,55 @@
+"""When a campaign goes out: wall time in a zone, or on each member's own clock. Pure.
+
+A wall time that a change of clocks skips comes as long after the gap as it lay behind the gap's beginning (02:30 becomes
+03:30); one that happens twice is the first.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from kernel.errors import Invalid
+
+_HOW = 'give {"at": "2026-12-01T09:00", "time_zone": "Europe/Berlin"}'
+
+
+def instant(wall: datetime, zone: ZoneInfo) -> datetime:
+    """Return the UTC instant at which clocks in `zone` show `wall` for the first time, or have just skipped it."""
+    return wall.replace(tzinfo=zone, fold=0).astimezone(UTC)
+
+
+def read(schedule: Mapping[str, Any]) -> tuple[datetime, ZoneInfo, bool]:
+    """Return wall time, zone, and whether each member's own clock counts. Raises Invalid."""
+    try:
+        zone = ZoneInfo(schedule["time_zone"])
+        wall = datetime.fromisoformat(schedule["at"])
+    except (KeyError, TypeError, ValueError, ZoneInfoNotFoundError):
+        raise Invalid("schedule", _HOW) from None
+    if wall.tzinfo is not None:
+        raise Invalid("schedule.at", "is wall time: leave the offset out, the time zone says it")
+    return wall, zone, bool(schedule.get("per_member", False))
+
+
+def instants(schedule: Mapping[str, Any], zones: Iterable[str | None]) -> dict[str | None, datetime]:
+    """Return when members of each zone get it; who has no zone, or one that nobody knows, has the schedule's."""
+    wall, zone, per_member = read(schedule)
+    fallback = instant(wall, zone)
+    if not per_member:
+        return dict.fromkeys(zones, fallback)
+    return {name: _in(name, wall) or fallback for name in zones}
+
+
+def _in(name: str | None, wall: datetime) -> datetime | None:
+    if name is None:
+        return None
+    try:
+        return instant(wall, ZoneInfo(name))
+    except (ZoneInfoNotFoundError, ValueError):
+        return None
+
+
+def later(start: datetime, zone: ZoneInfo, *, hours: int = 0, days: int = 0) -> datetime:
+    """Return a moment after `start`: hours pass on every clock, days keep the wall time."""
+    wall = start.astimezone(zone).replace(tzinfo=None) + timedelta(days=days)
+    return (instant(wall, zone) if days else start) + timedelta(hours=hours)
