@@ -1,7 +1,7 @@
 """When a campaign goes out: wall time in a zone, or on each member's own clock. Pure.
 
-A wall time that a change of clocks skips comes as long after the gap as it lay behind the gap's beginning (02:30 becomes
-03:30); one that happens twice is the first.
+A wall time that a change of clocks skips comes as long after the gap as it lay behind its beginning (02:30 is 03:30);
+one that happens twice is the first.
 """
 
 from collections.abc import Iterable, Mapping

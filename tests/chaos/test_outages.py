@@ -35,7 +35,8 @@ RECIPIENTS = int(os.environ.get("ARIIA_CHAOS_RECIPIENTS", "2000"))
 RESTARTS = int(os.environ.get("ARIIA_CHAOS_RESTARTS", "3"))
 FLUSHES = int(os.environ.get("ARIIA_CHAOS_FLUSHES", "3"))
 PAUSES = int(os.environ.get("ARIIA_CHAOS_PAUSES", "15"))
-PATIENCE = 240
+DELAY = os.environ.get("ARIIA_CHAOS_DELAY", "0.006")
+PATIENCE = 240 + RECIPIENTS / 40
 
 pytestmark = pytest.mark.chaos
 
@@ -111,7 +112,7 @@ def judge(tenant_id: UUID, dump: Path, *, unknown_at_most: int, **figures: int) 
 
 
 def test_a_database_that_restarts_at_once_loses_and_doubles_nothing(campaign, server, tmp_path):
-    with sink_process(tmp_path, "--delay-at-dot", "0.004") as (port, dump):
+    with sink_process(tmp_path, "--delay-at-dot", DELAY) as (port, dump):
         env = forms.environment(server.url, port, tmp_path)
         with forms.Inside(env, tmp_path) as form:
             for n in range(RESTARTS):
@@ -124,7 +125,7 @@ def test_a_database_that_restarts_at_once_loses_and_doubles_nothing(campaign, se
 def test_listmonk_2070_pausing_and_resuming_at_any_moment_is_exact(campaign, server, tmp_path):
     chance = random.Random(5)
     slowest = 0.0
-    with sink_process(tmp_path, "--delay-at-dot", "0.004") as (port, dump):
+    with sink_process(tmp_path, "--delay-at-dot", DELAY) as (port, dump):
         env = forms.environment(server.url, port, tmp_path)
         with forms.Inside(env, tmp_path) as form:
             until(*campaign, 1)
@@ -182,7 +183,7 @@ def test_a_doorbell_that_forgets_everything_costs_seconds_and_no_message(campaig
         assert not os.environ.get("ARIIA_CI"), "the continuous run has a redis-server"
         pytest.skip("no redis-server on this machine: install the package redis-server")
     longest = 0.0
-    with sink_process(tmp_path, "--delay-at-dot", "0.01") as (port, dump):
+    with sink_process(tmp_path, "--delay-at-dot", DELAY) as (port, dump):
         env = forms.environment(server.url, port, tmp_path)
         with forms.Cluster(env, tmp_path) as form, redis.Redis.from_url(env["ARIIA_REDIS_URL"]) as doorbell:
             for n in range(FLUSHES):

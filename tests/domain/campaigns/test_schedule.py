@@ -26,6 +26,7 @@ ZONES = [
     "Asia/Kolkata",
     "Pacific/Apia",
 ]
+LONG_AGO = datetime.fromisoformat("2024-01-01T00:00")
 
 
 @pytest.fixture
@@ -75,7 +76,7 @@ def test_dst_days_fire_once(name):
                 assert earlier != wall  # of two, the first
 
 
-@given(st.datetimes(datetime(2024, 1, 1), datetime(2030, 1, 1)), st.sampled_from(ZONES))
+@given(st.integers(0, 3_000_000).map(lambda n: LONG_AGO + timedelta(minutes=n)), st.sampled_from(ZONES))
 def test_a_time_that_exists_is_met_exactly(wall, name):
     zone = ZoneInfo(name)
     shown = schedule.instant(wall, zone).astimezone(zone).replace(tzinfo=None)
@@ -124,7 +125,7 @@ def test_a_time_that_is_over_for_somebody_is_refused(studio):
         make.member(session, "early@example.org", time_zone="Pacific/Auckland")
         campaign, _ = make.drafted(session)
         soon = (clock.now().astimezone(ZoneInfo("Europe/Berlin")) + timedelta(hours=2)).strftime("%Y-%m-%dT%H:%M")
-        with pytest.raises(Invalid, match="over for|past for"):
+        with pytest.raises(Invalid, match="somebody"):
             campaigns.schedule(session, campaign.id, actor="t", at=soon, time_zone="Europe/Berlin", per_member=True)
         campaigns.schedule(session, campaign.id, actor="t", at=soon, time_zone="Europe/Berlin")
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.content import blocks, checks, diff, facts, slots
-from domain.content.checks import Material
 from domain.content.compile import LayoutFacts, OfferFacts, compile_email
+from domain.content.findings import Material
 from domain.content.member_values import MemberFacts, greeting, money_text, usable_name, values_for
 
 NOW = datetime(2026, 11, 21, 9, tzinfo=UTC)
