@@ -1,8 +1,8 @@
 """The ledger of model calls: idempotency key, cache, bill and audit in one row per call.
 
 Every function is one short transaction of its own; none is open while a model works. A row in flight is
-booked at its estimate, so that a process that dies has paid for what it may have caused: row and run show
-an upper bound at every moment and the exact figure once the call is settled.
+booked at its estimate, which is reserved of the run and the month: spent and reserved together are an upper bound at
+every moment, and spent is the exact figure once the call is settled. What a dead process held is counted as spent.
 """
 
 import base64
@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -19,12 +19,12 @@ from sqlalchemy import ColumnElement, CursorResult, false, func, or_, select, up
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from agents.llm.errors import BudgetExhausted
+from agents import budget
 from agents.llm.port import ModelReply, Prices, Usage
 from kernel import db, log
 from kernel.ids import new_id
 from kernel.settings import get_settings
-from models.agent import AgentRun, ModelCall
+from models.agent import ModelCall
 
 OpenSession = Callable[[], AbstractContextManager[Session]]
 
@@ -89,6 +89,7 @@ def begin(open_session: OpenSession, entry: Entry, *, lease: timedelta = LEASE) 
             return Kept(row.id, reply, row.model)
         if row.state == "started":
             log.get().warning("model_call.taken_over", id=str(row.id), run_id=str(entry.run_id))
+        budget.abandon(session, row.run_id, row.reserved_tokens)
         return _take_over(session, row.id, entry, lease)
 
 
@@ -114,7 +115,9 @@ def _locked(entry: Entry) -> Any:
     now = func.clock_timestamp()
     in_flight = (ModelCall.state == "started") & (ModelCall.lease_until > now)
     fresh = or_(ModelCall.expires_at.is_(None), ModelCall.expires_at > now)
-    columns = (ModelCall.id, ModelCall.state, ModelCall.reply, ModelCall.model)
+    columns = (
+        ModelCall.id, ModelCall.state, ModelCall.reply, ModelCall.model, ModelCall.run_id, ModelCall.reserved_tokens,
+    )  # fmt: skip
     return (
         select(*columns, func.coalesce(in_flight, false()).label("in_flight"), fresh.label("fresh"))
         .where(ModelCall.call_key == entry.call_key)
@@ -129,6 +132,7 @@ def _take_over(session: Session, call_id: UUID, entry: Entry, lease: timedelta) 
         .values(
             state="started",
             run_id=entry.run_id,
+            reserved_tokens=0,
             lease_until=func.clock_timestamp() + lease,
             reply=None,
             error_code=None,
@@ -148,8 +152,8 @@ def forget(open_session: OpenSession, call_id: UUID) -> None:
 class Booking:
     """A `Meter` on the ledger row and the run: each reservation and settlement is one transaction.
 
-    A reservation renews the lease; `held` is the present one. Raises BudgetExhausted where the run's limit
-    would be passed, LeaseLost where the call is another's.
+    A reservation renews the lease; `held` is the present one. Raises BudgetExhausted where the run's or the month's
+    limit would be passed, LeaseLost where the call is another's.
     """
 
     def __init__(
@@ -167,15 +171,21 @@ class Booking:
         self._prices = prices
         self._lease = lease
         self._estimated = held.estimated
+        self._month: date | None = None
 
     def reserve(self, estimate: Usage) -> None:
         cost = estimate.cost(self._prices)
         with self._open_session() as session:
-            if self._run_id is not None:
-                _reserve(session, self._run_id, estimate, cost)
+            self._month = budget.reserve(session, self._run_id, estimate.total, cost)
             until = func.clock_timestamp() + self._lease
             renewed = self._book(
-                session, estimate, cost, attempts=ModelCall.attempts + 1, estimated=True, lease_until=until
+                session,
+                estimate,
+                cost,
+                reserved_tokens=ModelCall.reserved_tokens + estimate.total,
+                attempts=ModelCall.attempts + 1,
+                estimated=True,
+                lease_until=until,
             )
         self.held = replace(self.held, lease_until=renewed)
 
@@ -184,9 +194,17 @@ class Booking:
         cost = actual.cost(self._prices) - estimate.cost(self._prices)
         self._estimated = self._estimated or actual.estimated
         with self._open_session() as session:
-            if self._run_id is not None:
-                _correct(session, self._run_id, change, cost)
-            self._book(session, change, cost, estimated=self._estimated)
+            if self._month is not None:
+                budget.settle(
+                    session,
+                    self._run_id,
+                    self._month,
+                    reserved=estimate.total,
+                    spent=actual.total,
+                    cost_change_micro=cost,
+                )
+            reserved = ModelCall.reserved_tokens - estimate.total
+            self._book(session, change, cost, reserved_tokens=reserved, estimated=self._estimated)
 
     def _book(self, session: Session, tokens: Usage, cost: int, **values: Any) -> datetime:
         return _fenced(
@@ -198,25 +216,6 @@ class Booking:
             cost_micro=ModelCall.cost_micro + cost,
             **values,
         )
-
-
-def _correct(session: Session, run_id: UUID, change: Usage, cost: int) -> None:
-    session.execute(
-        update(AgentRun)
-        .where(AgentRun.id == run_id)
-        .values(spent_tokens=AgentRun.spent_tokens + change.total, cost_micro=AgentRun.cost_micro + cost)
-    )
-
-
-def _reserve(session: Session, run_id: UUID, estimate: Usage, cost: int) -> None:
-    room = AgentRun.token_limit - AgentRun.spent_tokens - AgentRun.reserved_tokens
-    booked = session.execute(
-        update(AgentRun)
-        .where(AgentRun.id == run_id, room >= estimate.total)
-        .values(spent_tokens=AgentRun.spent_tokens + estimate.total, cost_micro=AgentRun.cost_micro + cost)
-    )
-    if _count(booked) != 1:
-        raise BudgetExhausted
 
 
 def finish(open_session: OpenSession, held: Held, reply: ModelReply, text: str, *, latency_ms: int) -> None:

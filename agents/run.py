@@ -166,7 +166,11 @@ def _end(
     detail: str | None = None,
     retry_at: datetime | None = None,
 ) -> None:
-    """Write the end of a run that this worker still holds; a paused one is rung again when it may go on."""
+    """Write the end of a run that this worker still holds; a paused one is rung again when it may go on.
+
+    Where nothing goes on by itself the campaign is a draft again: people may write by hand or generate once more, and
+    what the run has paid for is in the ledger.
+    """
     with db.tenant_session(tenant_id) as session:
         run = session.execute(
             select(AgentRun).where(AgentRun.tenant_id == tenant_id, AgentRun.id == run_id).with_for_update()
@@ -177,7 +181,7 @@ def _end(
         run.lease_owner = run.lease_until = None
         if status in {"done", "needs_input", "failed"}:
             run.finished_at = clock.now()
-        if status == "failed":
+        if status in {"failed", "paused_budget"} or (status == "paused_provider" and retry_at is None):
             campaign = campaigns.lock(session, run.campaign_id)
             if campaign.status == Status.AI_GENERATING:
                 campaigns.move(session, campaign, Verb.STOP_WRITING, actor=f"agent:{run_id}", code=code)

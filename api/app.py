@@ -10,19 +10,26 @@ from api import errors
 from api.middleware import Envelope
 from api.routes import (
     campaigns,
+    chats,
+    content_templates,
     conversations,
     drafts,
     health,
+    hooks,
     imports,
     knowledge,
     members,
     public,
     recipients,
+    senders,
     suppressions,
     templates,
     tenant,
+    tracking,
+    webhooks,
 )
 from api.schemas.base import ProblemDocument
+from api.tracking_door import TrackingDoor
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -61,24 +68,33 @@ def create_app(lifespan: Lifespan | None = None) -> FastAPI:
     )
     version = APIRouter(prefix="/api/v1", responses=_PROBLEMS)
     for router in (
+        tracking.public,
         campaigns.router,
         drafts.router,
         drafts.links,
         recipients.router,
+        tracking.router,
         members.router,
+        chats.router,
         imports.router,
         suppressions.router,
         knowledge.documents,
         knowledge.offers,
         conversations.router,
         templates.router,
+        content_templates.router,
+        senders.router,
+        senders.accounts,
         tenant.settings,
         tenant.credentials,
+        webhooks.router,
     ):
         version.include_router(router)
     app.include_router(version)
     app.include_router(public.router)
+    app.include_router(hooks.router)
     app.include_router(health.router)
     errors.install(app)
     app.add_middleware(Envelope)
+    app.add_middleware(TrackingDoor)
     return app

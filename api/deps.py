@@ -17,12 +17,13 @@ from kernel.errors import Invalid
 from kernel.settings import get_settings
 
 T = TypeVar("T")
+_TIMEOUT = text("SELECT set_config('statement_timeout', :limit, true)")
 
 
 def _session(principal: CurrentPrincipal) -> Iterator[Session]:
     with db.tenant_session(principal.tenant_id) as session:
         limit = get_settings().statement_timeout_ms
-        session.execute(text("SELECT set_config('statement_timeout', :limit, true)"), {"limit": str(limit)})
+        session.execute(_TIMEOUT, {"limit": str(limit)})
         yield session
 
 
@@ -42,7 +43,7 @@ class PageQuery(BaseModel):
     after: UUID | None
 
 
-def _page(
+async def _page(
     limit: Annotated[int, Query(ge=1, le=200, description="Rows per page.")] = 50,
     cursor: Annotated[str | None, Query(max_length=100, description="`next_cursor` of the page before.")] = None,
 ) -> PageQuery:

@@ -16,7 +16,7 @@ _LOCKED = Counter("ariia_guessers_total", "Refusals of addresses that tried too 
 _MOST_ADDRESSES = 10_000
 
 
-class TooManyGuesses(AriiaError):
+class TooManyGuesses(AriiaError):  # noqa: N818 - named as the answer
     """Too many unknown tokens came from one address."""
 
     code = "too_many_guesses"
@@ -50,5 +50,14 @@ class Guesses:
             if len(self._seen) > _MOST_ADDRESSES:
                 self._seen.popitem(last=False)
         if n + 1 > self._most:
+            _LOCKED.labels(self._kind).inc()
+            raise TooManyGuesses(max(1, round(since + self._seconds - now)))
+
+    def check(self, address: str) -> None:
+        """Raise TooManyGuesses for an address that guessed too often, before anything is done for it."""
+        now = time.monotonic()
+        with self._lock:
+            since, n = self._seen.get(address, (now, 0))
+        if n > self._most and now - since <= self._seconds:
             _LOCKED.labels(self._kind).inc()
             raise TooManyGuesses(max(1, round(since + self._seconds - now)))

@@ -9,6 +9,7 @@ import typer
 from pydantic import HttpUrl, ValidationError
 from rich.console import Console
 
+from ariia import bounces
 from kernel import names
 from kernel import settings as kernel_settings
 from kernel.settings import Settings
@@ -105,6 +106,25 @@ def create_tenant(
     _console.print(f"tenant  {made.tenant_id}\nAPI key {made.api_key}", highlight=False)
 
 
+@app.command("reseal-secrets")
+def reseal_secrets() -> None:
+    """Put credentials and DKIM keys under the newest key of ARIIA_VAULT_KEYS; safe while the service runs."""
+    from ariia import process  # noqa: PLC0415
+    from domain.senders import rotation  # noqa: PLC0415
+    from kernel.vault import BadSeal  # noqa: PLC0415
+
+    _settings(**_in_data("serve"))
+    prepared = process.prepare()
+    try:
+        done = rotation.reseal_all()
+    except BadSeal as error:
+        _console.print(f"[red]{error}[/]")
+        raise typer.Exit(1) from None
+    finally:
+        prepared.stop()
+    _console.print(f"{done} secret(s) sealed anew")
+
+
 @app.command("check-migrations")
 def check_migrations() -> None:
     """Compare the models with a freshly migrated database."""
@@ -142,6 +162,9 @@ def demo_data(folder: Annotated[Path, typer.Argument(help="Where the files go.")
 
     members.write(folder, clock.now().date())
     _console.print(f"written to {folder}")
+
+
+app.add_typer(bounces.app, name="bounces")
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from ariia import migrate
+from ariia import inbound, migrate
 from ariia.embedded.mailbox import Mailbox
 from ariia.embedded.postgres import Server, start
 from kernel import db, log, names
@@ -17,10 +17,13 @@ class Prepared:
     settings: Settings
     server: Server | None = None
     mailbox: Mailbox | None = None
+    door: inbound.Door | None = None
     warnings: list[str] = field(default_factory=list)
 
     def stop(self) -> None:
         """End in the reverse order."""
+        if self.door is not None:
+            self.door.stop()
         db.dispose()
         if self.mailbox is not None:
             self.mailbox.stop()

@@ -81,6 +81,9 @@ def sweep(ring: Ring) -> int:
         if waiting:
             ring("notices.send", tenant_id, tenant_id, None)
             rung += 1
+    for tenant_id in _due("webhooks"):
+        ring("webhooks.deliver", tenant_id, tenant_id, None)
+        rung += 1
     return rung
 
 

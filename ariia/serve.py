@@ -10,7 +10,7 @@ from pathlib import Path
 import uvicorn
 from pydantic import HttpUrl
 
-from ariia import process, web
+from ariia import inbound, process, web
 from ariia.process import Prepared
 from kernel import settings as kernel_settings
 from kernel.settings import Settings
@@ -51,6 +51,7 @@ def start_service(settings: Settings, *, port: int = 0, durable: bool = True) ->
     url = f"http://{_HOST}:{chosen}"
     kernel_settings.use(settings.model_copy(update={"public_url": HttpUrl(url)}))
     prepared = process.prepare(durable=durable)
+    prepared.door = inbound.open_door(prepared.settings)
     server = uvicorn.Server(config(web.build()))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="web", daemon=True)
     thread.start()
@@ -87,6 +88,7 @@ def run_forever(*, host: str, port: int, announce: Callable[[], None]) -> None:
     """Serve until a signal; SIGTERM and SIGINT end gracefully. `announce` is called once the service answers."""
     prepared = process.prepare()
     try:
+        prepared.door = inbound.open_door(prepared.settings)
         server = uvicorn.Server(config(web.build()))
         server.config.host, server.config.port = host, port
         threading.Thread(target=_announce, args=(server, announce), name="announce", daemon=True).start()

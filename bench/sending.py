@@ -1,9 +1,9 @@
 """The whole sending path against Postfix's smtp-source: same sink, same message size, same sessions.
 
-`./dev bench sending [--messages 5000] [--sessions 8,64] [--workers 1,2] [--rounds 3] [--quick]`. A message is claimed
-through the gate, rendered for its member with tracked links, marked durably before the final dot and after the answer.
-The database is the embedded one, with every commit on the disk. Rounds are interleaved (A B A B), the ratio is taken per
-round. Counts only if the counters, a recount and the sent marks agree. Needs Debian's package postfix.
+`./dev bench sending [--messages 5000] [--sessions 8,64] [--workers 1,2] [--dkim] [--paragraphs N]`. A message is
+claimed through the gate, rendered for its member with tracked links, marked durably before the final dot and after the
+answer. The database is the embedded one, with every commit on the disk. Rounds are interleaved (A B A B), the ratio is
+taken per round. Counts only if the counters, a recount and the sent marks agree. Needs Debian's package postfix.
 """
 
 import argparse
@@ -29,11 +29,12 @@ from ariia import migrate
 from ariia.embedded import postgres
 from bench import smtp_client
 from channels.email import settings as relays
-from domain.campaigns import revisions
+from domain.campaigns import drafting, revisions
 from domain.campaigns import service as campaigns
 from domain.content.member_values import MemberFacts
 from domain.delivery import engine, materialise, outlets, queries, recovery, render
 from domain.delivery.claim import Work
+from domain.senders import domains
 from kernel import db, outbox, settings
 from kernel.ids import new_id
 from models import Message, Tenant
@@ -70,10 +71,15 @@ def tenant_with(members: int) -> UUID:
     return tenant_id
 
 
-def campaign_of(tenant_id: UUID) -> tuple[UUID, float, int]:
+def campaign_of(tenant_id: UUID, paragraphs: int) -> tuple[UUID, float, int]:
     """A campaign with its recipients fixed: id, seconds that took, bytes of one of its mails."""
     with db.tenant_session(tenant_id) as session:
-        made, revision = make.drafted(session, kind="transactional")
+        made = make.campaign(session, kind="transactional")
+        written = make.email()
+        words = {"type": "paragraph", "text": "Wir freuen uns auf dich, und im Studio wartet ein Platz. " * 8}
+        written["blocks"][1:1] = [words] * paragraphs
+        content = make.draft_content() | {"languages": {"de": {"email": written}}}
+        revision = drafting.write(session, made.id, content=content, parent_id=None, actor=make.ACTOR)
         make.approve(session, made.id, revision)
         campaign = campaigns.start(session, made.id, actor=make.ACTOR)
         began = time.perf_counter()
@@ -132,10 +138,12 @@ def _cpu() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def measure(messages: int, sessions: int, rounds: int, counter: Statements, tenant_id: UUID, workers: int) -> None:
+def measure(
+    messages: int, sessions: int, rounds: int, counter: Statements, tenant_id: UUID, workers: int, paragraphs: int
+) -> None:
     rates, ratios, figures, theirs = [], [], None, []
     for _ in range(rounds):
-        campaign_id, took, size = campaign_of(tenant_id)
+        campaign_id, took, size = campaign_of(tenant_id, paragraphs)
         smtp_client.SIZE = size
         with smtp_client.smtp_sink() as port:
             theirs.append(smtp_client.theirs(port, messages, sessions))
@@ -164,6 +172,8 @@ def main() -> None:
     parser.add_argument("--sessions", default="8,64")
     parser.add_argument("--workers", default="1,2")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--paragraphs", type=int, default=0, help="more text: 12 make about 20 KB")
+    parser.add_argument("--dkim", action="store_true", help="sign with RSA-2048 and Ed25519 (one worker)")
     parser.add_argument("--quick", action="store_true", help="1,000 messages, one round")
     chosen = parser.parse_args()
     messages, rounds = (1_000, 1) if chosen.quick else (chosen.messages, chosen.rounds)
@@ -174,9 +184,10 @@ def main() -> None:
         event.listen(db.configure(server.app_url), "before_cursor_execute", counter)
         tenant_id = tenant_with(messages)
         with db.tenant_session(tenant_id) as session:
-            session.execute(text("SELECT 1"))
+            if chosen.dkim:
+                domains.add(session, domain="studio.example", actor="bench")
         for sessions, workers in itertools.product(*(chosen.sessions.split(","), chosen.workers.split(","))):
-            measure(messages, int(sessions), rounds, counter, tenant_id, int(workers))
+            measure(messages, int(sessions), rounds, counter, tenant_id, int(workers), chosen.paragraphs)
         db.dispose()
 
 

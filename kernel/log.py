@@ -10,7 +10,7 @@ from structlog.typing import EventDict, WrappedLogger
 
 _ADDRESS = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+")
 _PHONE = re.compile(r"(?<![\w-])\+?\d[\d ()/-]{7,}\d(?![\w-])")
-_CAPABILITY = re.compile(r"/(p|u|v|c|dl|t/o|t/c)/[^/?\s\"]+")
+_CAPABILITY = re.compile(r"/(p|u|v|c|dl|t/o|t/c|hooks/twilio|hooks/telegram)/[^?\s\"]+")
 
 
 def redact(text: str) -> str:

@@ -1,17 +1,20 @@
 """Every setting of the application, read from `ARIIA_*` once, and nowhere else."""
 
+import ipaddress
 import os
+import re
 import secrets
 from contextlib import suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Literal, Self
 
-from pydantic import Field, HttpUrl, SecretStr, model_validator
+from pydantic import Field, HttpUrl, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _DEFAULT_SECRETS = {"change-me", "changeme", "secret", "default"}
 _SHORTEST_SECRET = 32
+_VAULT_KEYS = re.compile(r"[1-9]\d{0,2}:[A-Za-z0-9_-]{43}=?(,[1-9]\d{0,2}:[A-Za-z0-9_-]{43}=?)*")
 
 
 class Settings(BaseSettings):
@@ -39,6 +42,16 @@ class Settings(BaseSettings):
         SecretStr(""),
         description="Key of links, CSRF and audit chain, ≥ 32 characters; made on the first start if empty.",
     )
+    vault_keys: SecretStr = Field(
+        SecretStr(""),
+        description="Keys that seal credentials, `2:<base64url of 32 bytes>,1:<…>`; the highest number seals. "
+        "Without them the key comes from ARIIA_SECRET_KEY.",
+    )
+    dns_server: str | None = Field(
+        None,
+        pattern=r"^(\[[0-9a-fA-F:]+\]|[0-9.]+):\d{1,5}$",
+        description="Name server for the checks of sender domains, `address:port`; without it the system's own.",
+    )
     redis_url: str | None = Field(
         None,
         description="Redis as doorbell between processes; without it worker and beat run in the web process.",
@@ -54,6 +67,37 @@ class Settings(BaseSettings):
         le=256,
         description="Parallel sessions to the relay per worker; bounds the unknowns after a crash.",
     )
+    relay_networks: str = Field(
+        "",
+        pattern=r"^[0-9a-fA-F.:/, ]*$",
+        description="Private networks (CIDR, with commas) in which relays of tenants may stand, on any port.",
+    )
+    bounce_domain: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]{0,188}[A-Za-z0-9]$",
+        description="Domain of the signed return paths, whose MX leads to the inbound door; "
+        "without it bounces go to the sender's own address.",
+    )
+    inbound_listen: str | None = Field(
+        None,
+        pattern=r"^(\[[0-9a-fA-F:]+\]|[^:/ ]+):\d{1,5}$",
+        description="Where the inbound door takes returned mail by SMTP, `address:port`; off without it.",
+    )
+    inbound_lmtp: str | None = Field(
+        None,
+        description="The same by LMTP: `address:port` or the path of a Unix socket; off without it.",
+    )
+    twilio_url: str | None = Field(
+        None, description="Base URL of Twilio's interface; without it the provider itself (set it for a fake)."
+    )
+    telegram_url: str | None = Field(
+        None, description="Base URL of Telegram's Bot API; without it the provider itself (or a server of your own)."
+    )
+    egress_allow: str = Field(
+        "",
+        pattern=r"^[A-Za-z0-9.:/, \[\]_-]*$",
+        description="Where webhooks may go although it is not public: `host:port` or networks (CIDR), with commas.",
+    )
     llm_base_url: str | None = Field(
         None,
         description="Base URL of an OpenAI-compatible server; without it texts are made from templates.",
@@ -61,6 +105,12 @@ class Settings(BaseSettings):
     llm_api_key: SecretStr = Field(SecretStr("none"), description="API key for the model server.")
     llm_model: str | None = Field(None, description="Model name to ask for; required with ARIIA_LLM_BASE_URL.")
     llm_run_token_limit: int = Field(120_000, ge=1_000, description="Most tokens one draft may spend.")
+    llm_month_token_limit: int = Field(
+        5_000_000,
+        ge=1_000,
+        le=2_000_000_000,
+        description="Most tokens the drafts of one tenant may spend in a calendar month of its time zone.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least severe log level that is written."
     )
@@ -68,20 +118,38 @@ class Settings(BaseSettings):
         5_000, ge=100, description="Longest database statement of an API request, milliseconds."
     )
     preview_hours: int = Field(72, ge=1, le=336, description="Life of a preview link, hours.")
+    tracking_journal_mb: int = Field(
+        256,
+        ge=1,
+        le=100_000,
+        description="Most MiB of opens and clicks kept on disk while the database does not take them.",
+    )
     lease_seconds: int = Field(60, ge=5, le=600, description="Lease of a worker on claimed messages, seconds.")
 
     @model_validator(mode="after")
     def _refuse_half_a_configuration(self) -> Self:
         if self.llm_base_url and not self.llm_model:
             raise ValueError("ARIIA_LLM_BASE_URL is set but ARIIA_LLM_MODEL is not: name the model to ask for")
+        if (self.inbound_listen or self.inbound_lmtp) and not self.bounce_domain:
+            raise ValueError("ARIIA_INBOUND_… is set but ARIIA_BOUNCE_DOMAIN is not: name the domain it takes mail for")
         key = self.secret_key.get_secret_value()
         if key and (key.lower() in _DEFAULT_SECRETS or len(key) < _SHORTEST_SECRET):
             raise ValueError("ARIIA_SECRET_KEY is a default or shorter than 32 characters: set a random one")
+        keys = self.vault_keys.get_secret_value()
+        if keys and not _VAULT_KEYS.fullmatch(keys):
+            raise ValueError("ARIIA_VAULT_KEYS must be 1:<32 random bytes in base64url>, more of them with commas")
         if self.environment == "production" and not key:
             raise ValueError("ARIIA_SECRET_KEY is missing: production needs its own, kept outside the database")
         if self.environment == "production" and self.public_url.scheme != "https":
             raise ValueError("ARIIA_PUBLIC_URL must start with https:// in production")
         return self
+
+    @field_validator("relay_networks")
+    @classmethod
+    def _networks_are_networks(cls, value: str) -> str:
+        for part in filter(None, (part.strip() for part in value.split(","))):
+            ipaddress.ip_network(part)
+        return value
 
     @property
     def base_url(self) -> str:

@@ -2,6 +2,7 @@
 
 from models.agent import AgentRun, AgentStep, ModelCall
 from models.base import Base
+from models.callbacks import ContentTemplate, OptOutWord, ProviderCallback, ProviderLook
 from models.campaigns import (
     AgentQuestion,
     Campaign,
@@ -13,7 +14,9 @@ from models.campaigns import (
     Template,
     TemplateVersion,
 )
+from models.chats import ChatLink, TelegramUpdate
 from models.delivery import CampaignCount, Message, MessageEvent, Notice, RateBucket, TrackedLink
+from models.events import DomainEvent, EventCounter
 from models.identity import (
     ApiKey,
     AppUser,
@@ -33,15 +36,21 @@ from models.people import (
     ConsentEvent,
     ContactPoint,
     ImportBatch,
+    ImportFile,
     ImportRow,
     Member,
     Purchase,
     Suppression,
 )
 from models.plans import PlanReservation, PlanUsage
+from models.returns import AddressHealth, InboundMail
+from models.senders import DkimKey, ProviderAccount, SenderDomain
+from models.tracking import Conversion, TrackingJournal
+from models.webhooks import WebhookDelivery, WebhookEndpoint
 
 __all__ = [
     "Activity",
+    "AddressHealth",
     "AgentQuestion",
     "AgentRun",
     "AgentStep",
@@ -52,19 +61,27 @@ __all__ = [
     "Base",
     "Campaign",
     "CampaignCount",
+    "ChatLink",
     "Chunk",
     "Consent",
     "ConsentEvent",
     "ContactPoint",
+    "ContentTemplate",
     "Conversation",
     "ConversationMessage",
+    "Conversion",
     "CredentialIndex",
+    "DkimKey",
     "Document",
+    "DomainEvent",
     "DraftRevision",
+    "EventCounter",
     "FindingOverride",
     "IdempotencyKey",
     "ImportBatch",
+    "ImportFile",
     "ImportRow",
+    "InboundMail",
     "LoginIdentity",
     "Member",
     "Message",
@@ -72,21 +89,30 @@ __all__ = [
     "ModelCall",
     "Notice",
     "Offer",
+    "OptOutWord",
     "Outbox",
     "PlanReservation",
     "PlanUsage",
     "PreviewLink",
+    "ProviderAccount",
+    "ProviderCallback",
+    "ProviderLook",
     "Purchase",
     "RateBucket",
     "Review",
     "Sender",
+    "SenderDomain",
     "Suppression",
+    "TelegramUpdate",
     "Template",
     "TemplateVersion",
     "Tenant",
     "TenantDue",
     "TenantRoute",
     "TrackedLink",
+    "TrackingJournal",
     "UserSession",
+    "WebhookDelivery",
+    "WebhookEndpoint",
     "Worker",
 ]

@@ -21,17 +21,20 @@ def _of_revision() -> ForeignKeyConstraint:
 
 
 class Sender(Owned, Base):
-    """An identity that messages come from."""
+    """An identity that messages come from; without an account, mail leaves through the operator's relay."""
 
     __tablename__ = "sender"
     __table_args__ = (
         owned_key("sender"),
+        ForeignKeyConstraint(["tenant_id", "account_id"], ["provider_account.tenant_id", "provider_account.id"]),
+        Index("ix_sender_account", "tenant_id", "account_id"),
         Index("uq_sender_default", "tenant_id", "channel", unique=True, postgresql_where="is_default"),
     )
     channel: Mapped[str]
     from_name: Mapped[str]
     from_address: Mapped[str]
     reply_to: Mapped[str | None]
+    account_id: Mapped[UUID | None]
     is_default: Mapped[bool] = mapped_column(default=False)
 
 
@@ -90,6 +93,7 @@ class Campaign(Owned, Base):
     scheduled_for: Mapped[datetime | None]
     budget_minor: Mapped[int | None]
     cost_ceiling_minor: Mapped[int | None]
+    utm_links: Mapped[bool | None]
     approved_revision_id: Mapped[UUID | None]
     approval_hash: Mapped[str | None]
     approved_count: Mapped[int | None]

@@ -138,6 +138,23 @@ class MessageEvent(Base):
     __table_args__ = (
         Index("ix_message_event_message", "tenant_id", "message_id", "id"),
         Index("ix_message_event_campaign", "tenant_id", "campaign_id", "id"),
+        Index(
+            "ix_message_event_clicks",
+            "tenant_id",
+            "campaign_id",
+            "link_n",
+            "actor",
+            "message_id",
+            postgresql_where="kind = 'clicked'",
+        ),
+        Index(
+            "ix_message_event_rare",
+            "tenant_id",
+            "campaign_id",
+            "kind",
+            "id",
+            postgresql_where="kind NOT IN ('claimed', 'sending', 'sent', 'delivered', 'opened')",
+        ),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True, server_default=func.gen_random_uuid())
     tenant_id: Mapped[UUID]

@@ -29,6 +29,9 @@ class Tenant(Identified, Timed, Base):
     quiet_until: Mapped[str] = mapped_column(server_default="08:00")
     frequency_cap: Mapped[int | None] = mapped_column(SmallInteger)
     frequency_days: Mapped[int] = mapped_column(SmallInteger, server_default="7")
+    utm_links: Mapped[bool] = mapped_column(server_default="true")
+    visit_links: Mapped[bool] = mapped_column(server_default="false")
+    conversion_days: Mapped[int] = mapped_column(SmallInteger, server_default="7")
     suspended_at: Mapped[datetime | None]
 
 

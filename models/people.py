@@ -117,6 +117,21 @@ class ImportBatch(Owned, Base):
     undone_at: Mapped[datetime | None]
 
 
+class ImportFile(Owned, Base):
+    """The bytes of a large file until its import is over; `attempts` counts the begun ones."""
+
+    __tablename__ = "import_file"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["tenant_id", "batch_id"], ["import_batch.tenant_id", "import_batch.id"], ondelete="CASCADE"
+        ),
+        UniqueConstraint("tenant_id", "batch_id"),
+    )
+    batch_id: Mapped[UUID]
+    data: Mapped[bytes]
+    attempts: Mapped[int] = mapped_column(server_default="0")
+
+
 class ImportRow(Owned, Base):
     """What became of one row of a file; `before` is what undo puts back."""
 

@@ -1,6 +1,7 @@
 """From rows to the view model: one revision, one reader, one chosen recipient."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -12,19 +13,21 @@ from domain.audience import selection
 from domain.campaigns import frame, queries, revisions
 from domain.campaigns import service as campaigns
 from domain.campaigns.lifecycle import Status
+from domain.consent.service import CHANNELS
 from domain.content import blocks, diff, slots
 from domain.content import compile as compiling
 from domain.content.member_values import MemberFacts, usable_name
-from domain.delivery import flight, materialise, render, rules
+from domain.delivery import flight, materialise, render, rules, texts
 from domain.identity import tenants
 from domain.plans import catalog
 from domain.plans import service as plans
 from kernel import clock, tokens
 from kernel.settings import get_settings
 from models import AppUser, Campaign, DraftRevision, Member, PreviewLink, Review, Sender, Tenant
-from preview import mailframe, view
+from preview import chats, mailframe, view
 
 _MOST_REMARKS = 100
+_PARTS = frozenset({"subject", "preheader", "text", "button"})
 _NOBODY = MemberFacts(id=UUID(int=0))
 _AFTER_APPROVAL = frozenset(
     {Status.APPROVED, Status.SCHEDULED, Status.SENDING, Status.PAUSED, Status.HELD, Status.SENT, Status.FAILED}
@@ -43,6 +46,7 @@ class _Scene:
     languages: tuple[str, ...]
     fallback: str
     rendering: render.Rendering | None
+    texts: texts.TextRendering | None
 
 
 def csrf_of(token: str) -> str:
@@ -65,10 +69,12 @@ def _scene(session: Session, link: PreviewLink) -> _Scene:
     campaign = campaigns.get(session, link.campaign_id)
     revision = revisions.get(session, campaign.id, link.revision_id)
     languages, fallback = materialise.languages_of(session, campaign, revision.id)
-    try:
-        rendering = render.prepare(session, campaign, revision)
-    except blocks.BadContent:
-        rendering = None
+    mails = written = None
+    with suppress(blocks.BadContent, slots.BadSlot):
+        if campaign.channel == "email":
+            mails = render.prepare(session, campaign, revision)
+        else:
+            written = texts.prepare(session, campaign, revision)
     return _Scene(
         link,
         campaign,
@@ -77,7 +83,8 @@ def _scene(session: Session, link: PreviewLink) -> _Scene:
         _members(session, link.member_ids) or (_NOBODY,),
         tuple(languages),
         fallback,
-        rendering,
+        mails,
+        written,
     )
 
 
@@ -131,6 +138,7 @@ def approval(
         obstacles=_obstacles(scene, send, findings, state),
         typed=typed,
         error=error,
+        bubble=chats.bubble(scene.texts, scene.campaign, member, lang) if scene.texts else None,
     )
 
 
@@ -195,6 +203,9 @@ def _full_name(member: MemberFacts) -> str:
 
 
 def _mail(scene: _Scene, member: MemberFacts, lang: str) -> view.Mail:
+    if scene.texts is not None:
+        links = scene.texts.variants[lang].compiled.links
+        return view.Mail("", "", scene.texts.preview(member, lang), lang, 0, links, remote_images=False)
     if scene.rendering is None:
         return view.Mail("", "", "", lang, 0, (), remote_images=False, broken=True)
     made = scene.rendering.preview(member, lang)
@@ -205,7 +216,7 @@ def _mail(scene: _Scene, member: MemberFacts, lang: str) -> view.Mail:
 
 def _claims(session: Session, scene: _Scene, member: MemberFacts, lang: str) -> tuple[view.Claim, ...]:
     stored = [claim for claim in scene.revision.claims_json if claim.get("language", lang) == lang]
-    variant = scene.revision.content_json["languages"].get(lang, {}).get("email", {})
+    variant = scene.revision.content_json["languages"].get(lang, {}).get(scene.campaign.channel, {})
     pinned = {str(source["id"]): source for source in scene.revision.sources_json}
     values = _values(session, scene, member, lang)
     return tuple(
@@ -231,7 +242,8 @@ def _values(session: Session, scene: _Scene, member: MemberFacts, lang: str) -> 
     offers = frame.offer_facts(session, content.get("offers", []))
     layout = frame.layout_facts(session, scene.campaign)
     fixed = compiling.constants_of(offers, layout, str(content.get("cta_url") or ""), lang)
-    return fixed | (scene.rendering.values(member, lang, clock.now()) if scene.rendering else {})
+    rendering = scene.rendering or scene.texts
+    return fixed | (rendering.values(member, lang, clock.now()) if rendering else {})
 
 
 def _spoken(text: str, values: Mapping[str, str]) -> str:
@@ -267,16 +279,18 @@ def _findings(session: Session, scene: _Scene, language: str) -> tuple[view.Find
 
 
 def place_of(path: str) -> view.Place | None:
-    """Read a path of the checks or of a difference: `de.email.blocks.2.text`, `offers.0`."""
+    """Read a path of the checks or of a difference: `de.email.blocks.2.text`, `en.sms.text`, `offers.0`."""
     parts = path.split(".")
     if parts[0] == "offers" and len(parts) > 1 and parts[1].isdigit():
         return view.Place("", "offer", int(parts[1]) + 1)
-    if len(parts) < 2 or parts[1] != "email":  # noqa: PLR2004
+    if len(parts) < 2 or parts[1] not in CHANNELS:  # noqa: PLR2004
         return None
     rest = parts[2:]
     if rest[:1] == ["blocks"] and len(rest) > 1 and rest[1].isdigit():
         return view.Place(parts[0], "block", int(rest[1]) + 1)
-    return view.Place(parts[0], rest[0] if rest and rest[0] in {"subject", "preheader", "text"} else "whole")
+    if rest[:1] == ["variables"] and len(rest) > 1 and rest[1].isdigit():
+        return view.Place(parts[0], "variable", int(rest[1]))
+    return view.Place(parts[0], rest[0] if rest and rest[0] in _PARTS else "whole")
 
 
 def _send_facts(session: Session, scene: _Scene, language: str) -> view.SendFacts:

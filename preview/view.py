@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from domain.content.diff import Words
+from preview.bubbles import Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,33 @@ class Mail:
 
 
 @dataclass(frozen=True, slots=True)
+class Parts:
+    """How an SMS is cut: `shown` for this person, `most` with the longest names; `dear` letters make it so."""
+
+    shown: int
+    most: int
+    encoding: str
+    dear: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Bubble:
+    """The text of SMS, WhatsApp or Telegram as the shown person gets it, and what it takes to send it.
+
+    `template` names an approved template whose `variables` are filled instead. `units` counts as the channel does.
+    """
+
+    channel: str
+    runs: tuple[Run, ...]
+    language: str
+    units: int
+    most_units: int
+    template: str | None = None
+    variables: tuple[tuple[str, str], ...] = ()
+    parts: Parts | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """What a claim rests on. `kind` is offer, chunk or missing (gone from the knowledge base since)."""
 
@@ -58,7 +86,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where in a content: language, and subject, preheader, block (`n` counted from 1), text or nothing."""
+    """Where in a content: language and part (subject, preheader, block, text, button, variable); `n` counts from 1."""
 
     language: str
     part: str
@@ -214,6 +242,7 @@ class ApprovalPage:
     obstacles: tuple[str, ...] = ()
     typed: Typed = field(default=Typed())
     error: str | None = None
+    bubble: Bubble | None = None
 
     @property
     def decided(self) -> Remark | None:

@@ -8,6 +8,7 @@ import pytest
 from agents.campaign.graph import compiled
 from api.app import create_app
 from domain.campaigns.lifecycle import TABLE, Status
+from domain.content.slots import REGISTRY
 from domain.plans.catalog import BROADCASTS, FEATURES, LIMITS, TEMPLATES
 from kernel.settings import Settings
 
@@ -36,6 +37,17 @@ def test_the_plan_table_names_every_feature():
     for feature in FEATURES.values():
         cells = ["–" if level is None else level for level in feature.levels]
         assert f"| {feature.label_en} | {' | '.join(cells)} |" in read("README.md")
+
+
+def test_the_document_of_contents_names_every_slot_and_finding():
+    text = read("docs/content.md")
+    for slot in REGISTRY.values():
+        if slot.scope != "offer":
+            assert f"| `{{{slot.name}}}` | {slot.label_en} | {slot.example} | {slot.longest} |" in text
+    sources = [path.read_text() for path in (ROOT / "domain/content").glob("*.py")]
+    codes = {code for source in sources for code in re.findall(r'(?:block|warn)\(\s*"([a-z_]+)"', source)}
+    assert len(codes) > 15
+    assert {code for code in codes if f"`{code}`" not in text} == set()
 
 
 def test_the_drawn_graph_is_the_graph():

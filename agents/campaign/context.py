@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from agents.campaign.feedback import Style
-from agents.campaign.replies import BriefPlan, CampaignBase
+from agents.campaign.replies import BriefPlan, CampaignBase, TextBase
 from agents.campaign.state import Source
 
 OpenSession = Callable[[], AbstractContextManager[Session]]
@@ -26,6 +26,17 @@ class Writer(Protocol):
     def base(
         self, plan: BriefPlan, language: str, sources: list[Source], style: Style, feedback: list[str]
     ) -> CampaignBase: ...
+
+    def text(
+        self,
+        plan: BriefPlan,
+        language: str,
+        sources: list[Source],
+        style: Style,
+        feedback: list[str],
+        *,
+        channel: str,
+    ) -> TextBase: ...
 
 
 @dataclass(frozen=True, slots=True)

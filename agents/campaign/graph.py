@@ -29,6 +29,7 @@ def _after_brief(state: State) -> list[Send] | str:
         Send(
             "base",
             BaseTask(
+                channel=state["channel"],
                 language=language,
                 plan=state["plan"],
                 sources=state["sources"],

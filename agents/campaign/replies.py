@@ -51,6 +51,18 @@ class CampaignBase(Form):
     claims: list[Claim] = Field(max_length=20)
 
 
+class TextBase(Form):
+    """The words of an SMS, WhatsApp or Telegram message; greeting, name, link and way out are placed by code."""
+
+    lang: Literal["de", "en"]
+    text: str = Field(min_length=1, max_length=600)
+    cta_label: str = Field(max_length=60)
+    claims: list[Claim] = Field(max_length=20)
+
+
+Copy = CampaignBase | TextBase
+
+
 class Scope(Form):
     """What feedback asks for. `other` holds what the writer cannot act on."""
 

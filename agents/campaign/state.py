@@ -38,6 +38,7 @@ class State(TypedDict, total=False):
     goal: str
     feedback: list[str]
     previous: dict[str, Any] | None
+    channel: str
     languages: list[str]
     style: Style
     changed: list[str]
@@ -57,6 +58,7 @@ class State(TypedDict, total=False):
 class BaseTask(TypedDict):
     """What one parallel branch of the writing gets."""
 
+    channel: str
     language: str
     plan: BriefPlan
     sources: list[Source]

@@ -9,13 +9,13 @@ from typing import TypeVar
 from agents import guards, prompts
 from agents.call import Caller, Question
 from agents.campaign.feedback import Style
-from agents.campaign.replies import BriefPlan, CampaignBase
+from agents.campaign.replies import BriefPlan, CampaignBase, Copy, TextBase
 from agents.campaign.state import Source
 from agents.llm.builtin import writer as builtin
 from agents.prompts import Section
 from domain.content import slots
 
-Reply = TypeVar("Reply", BriefPlan, CampaignBase)
+Reply = TypeVar("Reply", BriefPlan, CampaignBase, TextBase)
 PROMPTS = Path(__file__).parent / "prompts"
 _OUTPUT_TOKENS = 2_000
 
@@ -35,6 +35,19 @@ class BuiltinWriter:
     ) -> CampaignBase:
         del feedback
         return builtin.base(plan, language, sources, style)
+
+    def text(
+        self,
+        plan: BriefPlan,
+        language: str,
+        sources: list[Source],
+        style: Style,
+        feedback: list[str],
+        *,
+        channel: str,
+    ) -> TextBase:
+        del sources, feedback
+        return builtin.text(plan, language, style, channel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +77,25 @@ class ModelWriter:
 
         stable = [*self._stable(plan.objective, sources, style), Section("Plan", plan.model_dump_json())]
         return self._ask("base", CampaignBase, wrong, style, stable, [f"Language: {language}", *feedback])
+
+    def text(
+        self,
+        plan: BriefPlan,
+        language: str,
+        sources: list[Source],
+        style: Style,
+        feedback: list[str],
+        *,
+        channel: str,
+    ) -> TextBase:
+        known = {source.id for source in sources}
+
+        def wrong(reply: TextBase) -> list[str]:
+            return _wrong(reply, language, known)
+
+        stable = [*self._stable(plan.objective, sources, style), Section("Plan", plan.model_dump_json())]
+        now = [f"Channel: {channel}", f"Language: {language}", *feedback]
+        return self._ask("text", TextBase, wrong, style, stable, now)
 
     def _ask(
         self,
@@ -111,15 +143,23 @@ def _shown(source: Source) -> str:
     return source.title if source.kind == "offer" else source.text
 
 
-def _wrong(reply: CampaignBase, language: str, known: set[str]) -> list[str]:
+def _texts(reply: Copy) -> list[str]:
+    if isinstance(reply, TextBase):
+        return [reply.text, reply.cta_label]
+    words = reply.email
+    return [words.subject, words.preheader, *words.paragraphs, *words.bullets, words.cta_label, words.sign_off]
+
+
+def _wrong(reply: Copy, language: str, known: set[str]) -> list[str]:
     """Return what is wrong with a copy that has the right shape."""
     found = [] if reply.lang == language else [f"lang must be {language}"]
     for claim in reply.claims:
         found += [f"'{used}' is no id of a listed source" for used in claim.source_ids if used not in known]
-    texts = [reply.email.subject, reply.email.preheader, *reply.email.paragraphs, *reply.email.bullets]
-    for text in [*texts, reply.email.cta_label, reply.email.sign_off]:
+    placed = {"cta_url", "greeting"} if isinstance(reply, TextBase) else set()
+    for text in _texts(reply):
         try:
-            slots.parse(text)
+            used = slots.names(slots.parse(text))
+            found += [f"leave {{{name}}} out, it is placed for you" for name in sorted(used & placed)]
         except slots.BadSlot as error:
             found.append(str(error))
     return found

@@ -101,7 +101,7 @@ class CallStopped(Exception):  # noqa: N818 - a named end of a call, some of the
 
 
 class BudgetExhausted(CallStopped):
-    """The next attempt could pass the token limit of the run; it was not made."""
+    """The next attempt could pass a limit, run_token_limit or month_token_limit; it was not made."""
 
-    def __init__(self) -> None:
-        super().__init__(Outcome.PAUSED_BUDGET, "run_token_limit")
+    def __init__(self, code: str = "run_token_limit") -> None:
+        super().__init__(Outcome.PAUSED_BUDGET, code)

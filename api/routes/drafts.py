@@ -57,9 +57,8 @@ def list_revisions(campaign_id: UUID, session: TenantSession, _who: Reader, pagi
 @router.post("/revisions", status_code=201)
 def write_revision(campaign_id: UUID, payload: DraftIn, session: TenantSession, who: Writer) -> RevisionOut:
     """Write a draft by hand; it is checked like the agent's."""
-    revision = drafting.write(
-        session, campaign_id, content=payload.content, parent_id=payload.parent_id, actor=who.actor
-    )
+    content = payload.content.model_dump(mode="json", exclude_none=True)
+    revision = drafting.write(session, campaign_id, content=content, parent_id=payload.parent_id, actor=who.actor)
     return RevisionOut.of(revision)
 
 

@@ -4,6 +4,7 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import text
 
+from api import figures
 from api.errors import problem
 from kernel import db
 
@@ -30,4 +31,4 @@ def ready(request: Request) -> Response | dict[str, str]:
 @router.get("/metrics", include_in_schema=False)
 def metrics() -> Response:
     """Figures for Prometheus."""
-    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+    return Response(generate_latest() + figures.live(), media_type=CONTENT_TYPE_LATEST)

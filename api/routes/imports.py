@@ -1,16 +1,18 @@
 """Importing files of members, activities and purchases, and taking an import back."""
 
 import json
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, File, Form, Query, UploadFile
+from fastapi import APIRouter, File, Form, Query, Response, UploadFile
+from sqlalchemy.orm import Session
 
 from api.auth import requires
 from api.deps import Page, Paging, TenantSession, page_of
 from api.idempotency import IdempotentRoute
 from api.schemas.members import ImportOut, ImportRowOut
-from domain.audience import histories, imports, queries, undo
+from domain.audience import background, histories, imports, queries, undo
+from domain.audience.background import Order
 from domain.identity.service import Principal
 from kernel.errors import Invalid
 from models import ImportBatch, ImportRow
@@ -19,6 +21,13 @@ router = APIRouter(prefix="/imports", tags=["imports"], route_class=IdempotentRo
 
 Reader = Annotated[Principal, requires("members:read")]
 Writer = Annotated[Principal, requires("members:write")]
+_LATER: dict[int | str, dict[str, Any]] = {
+    202: {
+        "model": ImportOut,
+        "description": "The file has more than 2,000 rows or 1 MiB: it is imported in the background. "
+        "Ask `GET /imports/{id}` for its `status`: queued, running, done or failed.",
+    }
+}
 Upload = Annotated[UploadFile, File(description="CSV (comma, semicolon or tab) or JSON, at most 50 MiB.")]
 
 
@@ -34,10 +43,11 @@ def _mapping(text: str | None) -> dict[str, str] | None:
     return mapping
 
 
-@router.post("/members", status_code=201)
+@router.post("/members", status_code=201, responses=_LATER)
 def import_members(
     file: Upload,
     session: TenantSession,
+    response: Response,
     who: Writer,
     dry_run: Annotated[bool, Form(description="Only say what would happen.")] = False,  # noqa: FBT002 - a form field
     mapping: Annotated[
@@ -48,25 +58,37 @@ def import_members(
     ] = None,
 ) -> ImportOut:
     """Import members. Never lifts a suppression, never raises a consent that exists."""
-    batch = imports.run(
-        session,
-        data=file.file.read(),
-        file_name=file.filename or "file.csv",
-        actor=who.actor,
-        dry_run=dry_run,
-        mapping=_mapping(mapping),
-        attested_by=attested_by or None,
-    )
-    return ImportOut.of(batch)
+    name = file.filename or "file.csv"
+    order = Order("members", name, who.actor, dry_run, _mapping(mapping), attested_by or None)
+    return _take(session, response, order, file.file.read())
 
 
-@router.post("/{kind}", status_code=201)
+@router.post("/{kind}", status_code=201, responses=_LATER)
 def import_history(
-    kind: Literal["activities", "purchases"], file: Upload, session: TenantSession, who: Writer
+    kind: Literal["activities", "purchases"], file: Upload, session: TenantSession, response: Response, who: Writer
 ) -> ImportOut:
     """Add activities or purchases of members, named by their member number."""
-    data = file.file.read()
-    return ImportOut.of(histories.run(session, kind=kind, data=data, file_name=file.filename or "", actor=who.actor))
+    return _take(session, response, Order(kind, file.filename or "", who.actor), file.file.read())
+
+
+def _take(session: Session, response: Response, order: Order, data: bytes) -> ImportOut:
+    """Import at once, or in the background what would take long."""
+    if background.is_large(data):
+        response.status_code = 202
+        return ImportOut.of(background.accept(session, order, data))
+    if order.kind == "members":
+        batch = imports.run(
+            session,
+            data=data,
+            file_name=order.file_name,
+            actor=order.actor,
+            dry_run=order.dry_run,
+            mapping=order.mapping,
+            attested_by=order.attested_by,
+        )
+    else:
+        batch = histories.run(session, kind=order.kind, data=data, file_name=order.file_name, actor=order.actor)
+    return ImportOut.of(batch)
 
 
 @router.get("")

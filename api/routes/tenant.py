@@ -1,4 +1,4 @@
-"""The tenant's settings, senders and people, API keys, sign-in, plan and audit trail."""
+"""The tenant's settings and people, API keys, sign-in, plan and audit trail."""
 
 from typing import Annotated
 from uuid import UUID
@@ -17,8 +17,6 @@ from api.schemas.tenant import (
     MeterOut,
     NewKeyOut,
     PlanOut,
-    SenderIn,
-    SenderOut,
     SessionOut,
     SettingsOut,
     SettingsPatch,
@@ -35,7 +33,7 @@ from domain.identity.rules import OF_ROLE, Role
 from domain.identity.service import Principal
 from domain.plans import service as plans
 from kernel.errors import Forbidden
-from models import ApiKey, AppUser, Sender
+from models import ApiKey, AppUser
 
 settings = APIRouter(tags=["settings"], route_class=IdempotentRoute)
 credentials = APIRouter(tags=["keys"])
@@ -58,19 +56,6 @@ def change_settings(payload: SettingsPatch, session: TenantSession, who: Writer)
     return SettingsOut.of(
         tenants.change(session, actor=who.actor, **payload.model_dump(mode="json", exclude_unset=True))
     )
-
-
-@settings.post("/senders", status_code=201)
-def add_sender(payload: SenderIn, session: TenantSession, who: Writer) -> SenderOut:
-    """Add an e-mail identity; the first one becomes the default."""
-    return SenderOut.of(tenants.add_sender(session, actor=who.actor, **payload.model_dump()))
-
-
-@settings.get("/senders")
-def list_senders(session: TenantSession, _who: Reader, paging: Paging) -> Page[SenderOut]:
-    """List the identities that messages come from."""
-    rows, cursor = page_of(session, queries.senders(session), Sender.id, paging)
-    return Page(items=[SenderOut.of(row) for row in rows], next_cursor=cursor)
 
 
 @settings.post("/users", status_code=201)

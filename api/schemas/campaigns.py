@@ -49,6 +49,7 @@ class CampaignIn(Input):
     schedule: ScheduleIn | None = None
     budget_minor: Annotated[int, Field(strict=True, ge=0)] | None = None
     cost_ceiling_minor: Annotated[int, Field(strict=True, ge=0)] | None = None
+    utm_links: Annotated[bool, Field(strict=True)] | None = Field(None, description="The tenant's setting if absent.")
 
 
 class CampaignPatch(Input):
@@ -67,6 +68,7 @@ class CampaignPatch(Input):
     schedule: ScheduleIn | None = None
     budget_minor: Annotated[int, Field(strict=True, ge=0)] | None = None
     cost_ceiling_minor: Annotated[int, Field(strict=True, ge=0)] | None = None
+    utm_links: Annotated[bool, Field(strict=True)] | None = None
 
 
 class RunOut(Output):
@@ -120,6 +122,7 @@ class CampaignOut(CampaignRow):
     schedule: dict[str, Any] | None
     budget_minor: int | None
     cost_ceiling_minor: int | None
+    utm_links: bool | None
     current_revision_id: UUID | None
     approved_revision_id: UUID | None
     approval_hash: str | None

@@ -165,7 +165,9 @@ class ImportOut(Stamped):
     status: str
     mapping: dict[str, str]
     options: dict[str, Any]
-    counts: dict[str, int] = Field(description="`rows`, per outcome, and `note_<column>` for remarks.")
+    counts: dict[str, int] = Field(
+        description="`rows`, per outcome, and `note_<column>` for remarks; `rows` and `checked` while it runs."
+    )
     attested_by: str | None
     undone_at: datetime | None
 

@@ -30,6 +30,9 @@ class SettingsOut(Output):
     quiet_until: str
     frequency_cap: int | None = Field(description="Most marketing messages per person in `frequency_days` days.")
     frequency_days: int
+    utm_links: bool = Field(description="Links get utm_source, utm_medium, utm_campaign and utm_content.")
+    visit_links: bool = Field(description="Tracked links carry a signed visit, for conversions on pages.")
+    conversion_days: int = Field(description="Days after a click in which a conversion belongs to it.")
 
 
 class SettingsPatch(Input):
@@ -49,21 +52,9 @@ class SettingsPatch(Input):
         None, description="Most marketing messages per person in `frequency_days` days; null for no cap."
     )
     frequency_days: Annotated[int, Field(ge=1, le=90, strict=True)] | None = None
-
-
-class SenderIn(Input):
-    from_name: Name
-    from_address: EmailStr
-    reply_to: EmailStr | None = None
-    is_default: Annotated[bool, Field(strict=True)] = False
-
-
-class SenderOut(Stamped):
-    channel: str
-    from_name: str
-    from_address: str
-    reply_to: str | None
-    is_default: bool
+    utm_links: Annotated[bool, Field(strict=True)] | None = None
+    visit_links: Annotated[bool, Field(strict=True)] | None = None
+    conversion_days: Annotated[int, Field(ge=1, le=90, strict=True)] | None = None
 
 
 class UserIn(Input):
@@ -207,6 +198,15 @@ class TestOut(Output):
     message_id: UUID
 
 
+class EstimateOut(Output):
+    """Segments and money before anything is sent."""
+
+    segments: int
+    most: int = Field(description="Segments of the longest message.")
+    cost_minor: int | None = Field(description="In minor units; null without a price on the account.")
+    exact: bool = Field(description="False where it is projected from 1,000 of the messages.")
+
+
 class FlightCheckOut(Output):
     """Targeted minus each reason is what will be sent."""
 
@@ -215,6 +215,7 @@ class FlightCheckOut(Output):
     skipped: dict[str, int]
     ready: bool
     problems: list[str]
+    estimate: EstimateOut | None = Field(None, description="What text messages will cost.")
 
 
 class WhyOut(Output):

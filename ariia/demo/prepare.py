@@ -104,6 +104,9 @@ def _said(row: dict[str, Any]) -> str:
 
 def _upload(api: Api, path: str, file: Path, **fields: str) -> dict[str, Any]:
     answer: dict[str, Any] = api.upload(path, file, media_type=_MEDIA_TYPES[file.suffix], **fields)
+    while answer.get("status") in {"queued", "running"}:  # a large file is imported in the background
+        sleep(0.1)
+        answer = api.get(f"/imports/{answer['id']}")
     return answer
 
 

@@ -1,7 +1,10 @@
-"""One SMTP connection of the built-in mailbox (RFC 5321; PIPELINING of RFC 2920, SIZE of RFC 1870)."""
+"""One SMTP or LMTP connection of a server of ours: the built-in mailbox and the inbound door.
+
+RFC 5321, LMTP of RFC 2033, PIPELINING of RFC 2920, SIZE of RFC 1870. What is accepted and kept is the host's business.
+"""
 
 import asyncio
-from collections.abc import Callable
+from typing import Protocol
 
 _LONGEST_COMMAND = 4_096
 _MOST_RECIPIENTS = 1_000
@@ -9,17 +12,33 @@ _PATIENCE = 300.0  # seconds without a byte, RFC 5321 §4.5.3.2
 _END = b"\r\n.\r\n"
 _PARAMETERS = ("SIZE=", "BODY=7BIT", "BODY=8BITMIME")
 
-Keep = Callable[[str, list[str], bytes], str]
+
+class Host(Protocol):
+    """Who is behind the conversation."""
+
+    name: str
+    largest: int
+
+    async def refusal(self, recipient: str) -> str:
+        """Return the reply that refuses a recipient; empty for one that is accepted."""
+        ...
+
+    async def keep(self, sender: str, recipients: list[str], data: bytes) -> str:
+        """Keep a mail for good and return under which name; raises OSError when that cannot be now."""
+        ...
 
 
 class Conversation:
     """Reads commands in order, or refuses them; answers leave together when nothing more is there to read."""
 
-    def __init__(self, keep: Keep, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, largest: int) -> None:
-        self._keep = keep
+    def __init__(
+        self, host: Host, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, lmtp: bool = False
+    ) -> None:
+        self._host = host
+        self._lmtp = lmtp
         self._reader = reader
         self._writer = writer
-        self._largest = largest
+        self._largest = host.largest
         self._buffer = bytearray()
         self._answers: list[str] = []
         self._sender: str | None = None
@@ -27,7 +46,7 @@ class Conversation:
 
     async def run(self) -> None:
         """Talk until QUIT; raises ConnectionError when the other side leaves, TimeoutError when it falls silent."""
-        self._say("220 ariia mailbox ESMTP")
+        self._say(f"220 {self._host.name} {'LMTP' if self._lmtp else 'ESMTP'}")
         while True:
             line = await self._line()
             verb, _, rest = ("", "", "") if line is None else line.strip().partition(" ")
@@ -88,17 +107,17 @@ class Conversation:
             await self._more()
 
     async def _answer(self, verb: str, rest: str) -> None:
-        if verb == "EHLO":
+        if verb == ("LHLO" if self._lmtp else "EHLO"):
             self._reset()
             self._answers += ["250-ariia", "250-PIPELINING", "250-8BITMIME", "250-ENHANCEDSTATUSCODES"]
             self._say(f"250 SIZE {self._largest}")
-        elif verb == "HELO":
+        elif verb == "HELO" and not self._lmtp:
             self._reset()
             self._say("250 ariia")
         elif verb == "MAIL":
             self._mail(rest)
         elif verb == "RCPT":
-            self._rcpt(rest)
+            await self._rcpt(rest)
         elif verb == "DATA":
             await self._data()
         elif verb == "RSET":
@@ -127,7 +146,7 @@ class Conversation:
             self._sender = address
             self._say("250 2.1.0 OK")
 
-    def _rcpt(self, rest: str) -> None:
+    async def _rcpt(self, rest: str) -> None:
         address, parameters = _path(rest, "TO:")
         if self._sender is None:
             self._say("503 5.5.1 MAIL first")
@@ -137,6 +156,8 @@ class Conversation:
             self._say("555 5.5.4 Unknown parameter")
         elif len(self._recipients) >= _MOST_RECIPIENTS:
             self._say("452 4.5.3 Too many recipients")
+        elif refusal := await self._host.refusal(address):
+            self._say(refusal)
         else:
             self._recipients.append(address)
             self._say("250 2.1.5 OK")
@@ -147,14 +168,19 @@ class Conversation:
             return
         self._say("354 End with a lone dot")
         data = await self._message()
-        if data is None:
-            self._say("552 5.3.4 Message too large")
-        else:
-            try:
-                self._say(f"250 2.0.0 Kept as {self._keep(self._sender, self._recipients, data)}")
-            except OSError:
-                self._say("452 4.3.1 Cannot be kept now")
+        answer = await self._kept(self._sender, data)
+        # LMTP answers once for every recipient (RFC 2033 §4.2).
+        for _ in self._recipients if self._lmtp else (None,):
+            self._say(answer)
         self._reset()
+
+    async def _kept(self, sender: str, data: bytes | None) -> str:
+        if data is None:
+            return "552 5.3.4 Message too large"
+        try:
+            return f"250 2.0.0 Kept as {await self._host.keep(sender, self._recipients, data)}"
+        except OSError:
+            return "452 4.3.1 Cannot be kept now"
 
 
 def _path(rest: str, keyword: str) -> tuple[str | None, list[str]]:

@@ -101,10 +101,26 @@ class Mailbox:
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            await Conversation(self.keep, reader, writer, largest=_LARGEST).run()
+            await Conversation(_Host(self), reader, writer).run()
         except (ConnectionError, TimeoutError):
             writer.transport.abort()
         except asyncio.CancelledError:  # the mailbox ends
             writer.transport.abort()
         finally:
             writer.close()
+
+
+class _Host:
+    """The mailbox as the host of a conversation: it takes mail for anybody."""
+
+    name = "ariia mailbox"
+    largest = _LARGEST
+
+    def __init__(self, mailbox: Mailbox) -> None:
+        self._mailbox = mailbox
+
+    async def refusal(self, recipient: str) -> str:  # noqa: ARG002 - it takes mail for anybody
+        return ""
+
+    async def keep(self, sender: str, recipients: list[str], data: bytes) -> str:
+        return self._mailbox.keep(sender, recipients, data)

@@ -3,15 +3,22 @@
 import threading
 from uuid import UUID
 
+from prometheus_client import Counter
+
 from domain.campaigns import service as campaigns
 from domain.campaigns.lifecycle import Status
 from domain.delivery import engine, materialise, notices, outlets, recovery, supply
 from domain.delivery.claim import Work
 from domain.delivery.outlets import NoOutlet, Outlet
+from domain.returns import watch
 from kernel import db, log, outbox
 from kernel.settings import get_settings
 
+_REPORTING = frozenset({"sms", "whatsapp"})  # their provider reports; what it does not report it is asked about
 _SECONDS = 4.0  # then another tenant's run may begin
+
+MESSAGES = Counter("ariia_messages_total", "Messages that a provider answered.", ["channel", "outcome"])
+STOPS = Counter("ariia_sending_stopped_total", "Runs that a provider's answers ended.", ["channel"])
 
 # Set when this process is about to end: runs hand back what they did not begin.
 stopping = threading.Event()
@@ -59,9 +66,14 @@ def send_notices(tenant_id: UUID, _tenant_id: UUID) -> None:
 
 def _run(tenant_id: UUID, work: Work, outlet: Outlet) -> None:
     lease = get_settings().lease_seconds
-    engine.send(tenant_id, work, outlet, lease_seconds=lease, seconds=_SECONDS, stop=stopping)
+    done = engine.send(tenant_id, work, outlet, lease_seconds=lease, seconds=_SECONDS, stop=stopping)
+    MESSAGES.labels(outlet.channel, "sent").inc(done.sent)
+    MESSAGES.labels(outlet.channel, "failed").inc(done.failed)
+    STOPS.labels(outlet.channel).inc(done.stopped_by is not None)
     with db.tenant_session(tenant_id) as session:
         outbox.mark_due(session, "campaigns")
+        if outlet.account_id is not None and outlet.channel in _REPORTING:
+            watch.expect(session, outlet.account_id)
 
 
 def write(tenant_id: UUID, run_id: UUID) -> None:

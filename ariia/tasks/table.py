@@ -4,7 +4,7 @@ from collections.abc import Callable
 from types import MappingProxyType
 from uuid import UUID
 
-from ariia.tasks import campaigns
+from ariia.tasks import callbacks, campaigns, imports, returns, senders, webhooks
 
 Task = Callable[[UUID, UUID], None]
 
@@ -14,6 +14,13 @@ TASKS: MappingProxyType[str, Task] = MappingProxyType(
         "campaigns.send": campaigns.send,
         "notices.send": campaigns.send_notices,
         "campaigns.cancel_open": campaigns.cancel_open,
+        "returns.callbacks": callbacks.read,
+        "returns.watch": callbacks.look,
+        "returns.read": returns.read,
+        "returns.empty": returns.empty,
         "agents.run": campaigns.write,
+        "imports.run": imports.run,
+        "domains.check": senders.check_domain,
+        "webhooks.deliver": webhooks.deliver,
     }
 )

@@ -56,12 +56,12 @@ _PLACES = {
 }
 
 
-def explain(failure: SendFailed, relay: Relay) -> str:
-    """Return what happened and the way out, for the person who set the relay up."""
+def explain(failure: SendFailed, relay: Relay, *, place: str = "ARIIA_SMTP_URL") -> str:
+    """Return what happened and the way out, for the person who set the relay up at `place`."""
     if failure.phase == "auth" and failure.kind is not FailureKind.PERMANENT_CONFIG:
-        place = "cannot check the user name and password now"
+        what = "cannot check the user name and password now"
     else:
-        place = _PLACES.get(failure.phase, "does not work")
+        what = _PLACES.get(failure.phase, "does not work")
     answer = " ".join(f"{failure.code} {failure.text}".split())
-    way_out = "Correct ARIIA_SMTP_URL" if failure.kind is FailureKind.PERMANENT_CONFIG else "Try again later"
-    return f"The mail relay {relay.name} {place}: {answer}. {way_out}, or ask whoever runs the relay."
+    way_out = f"Correct {place}" if failure.kind is FailureKind.PERMANENT_CONFIG else "Try again later"
+    return f"The mail relay {relay.name} {what}: {answer}. {way_out}, or ask whoever runs the relay."

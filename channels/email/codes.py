@@ -1,4 +1,4 @@
-"""What an SMTP refusal means, as data: phase, enhanced code, words, reply class — the first row that fits decides.
+"""What an SMTP refusal means: phase and reply class as rows, the first that fits decides; then why (`judge`).
 
 Sources: RFC 5321 §4.2.3, RFC 3463 and the IANA registry of enhanced status codes, RFC 4954 §6, RFC 7372, and the
 sender rules of Google, Yahoo and Microsoft (2024–2025) for 4.7.x and 5.7.x. A code that says "unknown user" while
@@ -7,35 +7,37 @@ its words speak of quota, rate or filtering does not condemn the address.
 
 import re
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from channels.base import FailureKind as Kind
 from channels.base import Scope, SendFailed
+from channels.email.judge import judge
+from channels.email.reasons import CONTENT, HARD, SENDER_FAULT, Reason
 from channels.email.replies import Reply
 
-_UNKNOWN = (
-    r"(user|recipient|mailbox|address|account|alias)\W{1,3}(is |was )?(unknown|not found|invalid|unavailable)"
-    r"|(unknown|invalid|no such) (local )?(user|recipient|mailbox|address|account|alias|destination)"
-    r"|(does|do|did) ?(not|n.t) exist|no longer (exists|valid|available|in use)"
-    r"|not a (known|valid) (user|recipient|mailbox)"
-    r"|(user|recipient|mailbox|account)( [^ ]{1,80})? (does ?n.t|not) (exist|found|known|listed)"
-    r"|does(n.t| not) have an? ([^ ]{1,80} )?account"
-    r"|no mailbox (here )?by that name|not (a )?local user|recipient address rejected: (user|undeliverable)"
-    r"|(user|mailbox|account) (has )?(moved|been (deleted|closed|removed))|not our customer|no such domain"
-)
-_FULL = (
-    r"\b(is|mailbox|inbox|box) (is )?(over)?full\b|quota|(insufficient|not enough) .{0,20}(storage|space)|too much mail"
-)
-_RATE = r"\brate\b|too (many|fast|frequent)|try (again )?later|gr[ea]y-?list|temporar(y|ily)|throttl|connection limit"
-_FILTER = (
-    r"\bspam|black-?\s?list|block-?\s?list|\brbl\b|dnsbl|spamhaus|barracuda|\bdmarc\b|\bspf\b|\bdkim\b|reputation"
-    r"|polic(y|ies)|\bptr\b|reverse dns|unsolicited|unauthenticated|content (filter|reject)|virus|suspicious|banned"
-    r"|filtered|^[^a-z]*rejected\W*$"
-    r"|\bblocked\b|access denied|not (authorized|allowed|permitted)|message (refused|rejected)|administratively"
-)
-_ASLEEP = r"frozen|expired|suspended|disabled|inactive|deactivated|over its limit"
-_RELAY = r"relay(ing)? (access )?(denied|not permitted|not allowed|prohibited)|unable to relay|not allowed to relay"
-_TOO_BIG = r"(message|size|too) .{0,24}(too (big|large)|exceed)|too (big|large)|maximum (message )?size"
 _SIGN_IN = r"authentication (is )?required|must (first )?(authenticate|issue a starttls)|credentials"
+
+# What a permanent refusal for a reason is; what is missing here is decided by the last rows.
+_KINDS: MappingProxyType[Reason, Kind] = MappingProxyType(
+    dict.fromkeys(HARD, Kind.PERMANENT_RECIPIENT)
+    | dict.fromkeys(SENDER_FAULT | {Reason.FILTERED}, Kind.SENDER_FAULT)
+    | dict.fromkeys(CONTENT, Kind.PERMANENT_CONTENT)
+    | dict.fromkeys(
+        (
+            Reason.MAILBOX_FULL,
+            Reason.SUSPEND,
+            Reason.EXPIRED,
+            Reason.NETWORK_ERROR,
+            Reason.SYSTEM_ERROR,
+            Reason.SYSTEM_FULL,
+            Reason.MAILER_ERROR,
+            Reason.TOO_MANY_CONN,
+            Reason.SPEEDING,
+        ),
+        Kind.TRANSIENT,
+    )
+    | {Reason.NO_RELAYING: Kind.PERMANENT_CONFIG}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,6 @@ class Rule:
     code: str = r"\d+"
     enhanced: str | None = None
     words: str | None = None
-    unless: str | None = None
     phases: frozenset[str] | None = None
     scope: Scope | None = None
 
@@ -57,16 +58,12 @@ class Rule:
             return False
         if self.enhanced is not None and not re.fullmatch(self.enhanced, reply.enhanced or ""):
             return False
-        if self.words is not None and not re.search(self.words, reply.text, re.IGNORECASE):
-            return False
-        return self.unless is None or not re.search(self.unless, reply.text, re.IGNORECASE)
+        return self.words is None or re.search(self.words, reply.text, re.IGNORECASE) is not None
 
 
 _BEFORE_MAIL = frozenset({"connect", "greeting", "ehlo", "tls", "auth"})
 _DOT = frozenset({"dot"})
 _MAIL = frozenset({"mail"})
-_RCPT = frozenset({"rcpt"})
-_NOT_HARD = f"{_FULL}|{_RATE}|{_FILTER}"
 
 RULES: tuple[Rule, ...] = (
     # Before MAIL no message was touched: a refusal is about the sender as a whole.
@@ -85,51 +82,46 @@ RULES: tuple[Rule, ...] = (
     Rule(Kind.PERMANENT_CONFIG, code="530|534|535|538"),
     Rule(Kind.PERMANENT_CONFIG, enhanced=r"5\.7\.(8|9|11)"),
     Rule(Kind.PERMANENT_CONFIG, code="50[0-4]"),
-    # Enhanced codes that decide.
-    Rule(Kind.PERMANENT_RECIPIENT, enhanced=r"5\.1\.(1|6|10)", unless=_NOT_HARD),
-    Rule(Kind.PERMANENT_RECIPIENT, enhanced=r"5\.1\.0|5\.2\.1", words=_UNKNOWN, unless=f"{_FULL}|{_FILTER}"),
-    Rule(Kind.PERMANENT_RECIPIENT, enhanced=r"5\.1\.2|5\.4\.4", unless=f"{_FILTER}|{_RELAY}"),
-    Rule(Kind.PERMANENT_RECIPIENT, enhanced=r"5\.1\.3", unless=_NOT_HARD),
-    Rule(Kind.PERMANENT_RECIPIENT, enhanced=r"5\.4\.1", words=r"recipient address rejected: access denied"),
-    Rule(Kind.SENDER_FAULT, enhanced=r"5\.1\.[78]"),
-    Rule(Kind.TRANSIENT, enhanced=r"5\.1\.0|5\.2\.[12]|5\.3\.1|5\.4\.[167]|5\.7\.13"),
+    Rule(Kind.PERMANENT_CONFIG, words=_SIGN_IN),
     Rule(Kind.PERMANENT_CONTENT, enhanced=r"5\.2\.3|5\.3\.4|5\.6\.\d+"),
-    Rule(Kind.SENDER_FAULT, enhanced=r"5\.7\.\d+"),
-    # Words.
-    Rule(Kind.PERMANENT_CONFIG, words=f"{_SIGN_IN}|{_RELAY}"),
-    Rule(Kind.TRANSIENT, words=_FULL),
-    Rule(Kind.PERMANENT_RECIPIENT, words=_UNKNOWN, unless=_FILTER),
-    Rule(Kind.PERMANENT_CONTENT, words=_TOO_BIG),
-    Rule(Kind.SENDER_FAULT, words=_FILTER),
-    Rule(Kind.TRANSIENT, words=f"{_RATE}|{_ASLEEP}"),
-    # Nothing but the reply code.
+)
+
+# When neither words nor an enhanced code give a reason.
+LAST: tuple[Rule, ...] = (
     Rule(Kind.SENDER_FAULT, phases=_MAIL),
-    Rule(Kind.PERMANENT_RECIPIENT, code="55[013]", phases=_RCPT),
     Rule(Kind.PERMANENT_CONTENT, code="552", phases=_DOT),
-    Rule(Kind.TRANSIENT, code="552"),
     Rule(Kind.SENDER_FAULT, code="55[0134]"),
 )
 
+_OTHER_ADDRESS = "5.1.0"
+_BEYOND = 560  # RFC 5321 and its extensions know no code above
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 _RETRY_AFTER = re.compile(r"(?:in|after|for) (\d{1,5}) ?(s|sec|seconds?|m|min|minutes?|h|hours?)\b", re.IGNORECASE)
 
 
 def classify(reply: Reply, phase: str) -> Kind:
     """Return what a refusal means; an unknown code is transient."""
-    rule = _rule(reply, phase)
-    return rule.kind if rule else Kind.TRANSIENT
+    return _kind(reply, phase)[0]
 
 
 def refusal(reply: Reply, phase: str) -> SendFailed:
     """Return the failure that a refusing reply stands for."""
-    rule = _rule(reply, phase)
-    kind = rule.kind if rule else Kind.TRANSIENT
-    scope = rule.scope if rule else None
+    kind, scope = _kind(reply, phase)
     return SendFailed(kind, phase, reply.label, reply.text, _retry_after(reply), scope)
 
 
-def _rule(reply: Reply, phase: str) -> Rule | None:
-    return next((rule for rule in RULES if rule.fits(reply, phase)), None)
+def _kind(reply: Reply, phase: str) -> tuple[Kind, Scope | None]:
+    first = next((rule for rule in RULES if rule.fits(reply, phase)), None)
+    if first is not None:
+        return first.kind, first.scope
+    reason = judge(reply.text, status=reply.enhanced or "", reply=str(reply.code), phase=phase).reason
+    if reason is Reason.REJECTED and reply.enhanced == _OTHER_ADDRESS:
+        return Kind.TRANSIENT, None
+    kind = _KINDS.get(reason)
+    if kind is not None and reply.code < _BEYOND:
+        return kind, None
+    last = next((rule for rule in LAST if rule.fits(reply, phase)), None)
+    return (last.kind if last else Kind.TRANSIENT), None
 
 
 def _retry_after(reply: Reply) -> float | None:

@@ -74,7 +74,13 @@ class _Steps:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(relay.connect_timeout):
-                _, wire = await loop.create_connection(Wire, relay.host, relay.port, ssl=context)
+                _, wire = await loop.create_connection(
+                    Wire,
+                    relay.address or relay.host,
+                    relay.port,
+                    ssl=context,
+                    server_hostname=relay.host if context is not None else None,
+                )
         except TimeoutError:
             raise TimeoutError(f"{relay.name} does not answer") from None
         return wire

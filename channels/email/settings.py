@@ -24,6 +24,8 @@ class BadRelay(ValueError):  # noqa: N818
 class Relay:
     """A mail relay. Timeouts in seconds (RFC 5321 §4.5.3.2); after the final dot ten minutes.
 
+    `address` is where to connect when the host's name was looked up before; the certificate is still the host's.
+
     Raises BadRelay for a password that would travel unencrypted over a network.
     """
 
@@ -42,6 +44,7 @@ class Relay:
     messages_per_connection: int = 1_000
     verify_certificate: bool = True
     ca_file: str | None = None
+    address: str | None = None
 
     def __post_init__(self) -> None:
         if self.user is not None and self.security == "plain" and not _is_loopback(self.host):
@@ -56,6 +59,11 @@ class Relay:
 
     def __repr__(self) -> str:
         return f"Relay({self.name}, {self.security})"
+
+    @property
+    def on_this_machine(self) -> bool:
+        """Whether the relay is named as this machine: a loopback address or `localhost`."""
+        return _is_loopback(self.host)
 
 
 def _is_loopback(host: str) -> bool:

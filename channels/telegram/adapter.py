@@ -27,6 +27,7 @@ from channels.telegram.settings import Bot
 LONGEST = 4_096  # UTF-16 code units, as Telegram counts
 _NOT_CONNECTED = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout"})
 _GONE = ("chat not found", "user is deactivated", "peer_id_invalid", "user not found")
+_NEVER_STARTED = ("can't initiate conversation", "can't send messages to bots")  # no wish of the person
 _CONTENT = ("can't parse", "message is too long", "message text is empty", "text must be", "entity")
 
 
@@ -129,8 +130,8 @@ def failure_of(error: TelegramError) -> SendFailed:
     words = str(error)
     if isinstance(error, RetryAfter):
         return SendFailed(FailureKind.THROTTLE, "answer", "429", words, _seconds(error), Scope.SENDER)
-    if isinstance(error, BadRequest):
-        return SendFailed(_kind_of_bad_request(words), "answer", "400", words)
+    if isinstance(error, BadRequest | Forbidden):
+        return SendFailed(*_refused(error), words)
     for kind, (meaning, code) in _MEANINGS.items():
         if isinstance(error, kind):
             return SendFailed(meaning, "answer", code, words)
@@ -142,7 +143,6 @@ def failure_of(error: TelegramError) -> SendFailed:
 
 
 _MEANINGS: dict[type[TelegramError], tuple[FailureKind, str]] = {
-    Forbidden: (FailureKind.OPTOUT, "403"),
     ChatMigrated: (FailureKind.PERMANENT_RECIPIENT, "400"),
     InvalidToken: (FailureKind.PERMANENT_CONFIG, "401"),
     EndPointNotFound: (FailureKind.PERMANENT_CONFIG, "404"),
@@ -154,10 +154,12 @@ def _seconds(error: RetryAfter) -> float:
     return error._retry_after.total_seconds()  # noqa: SLF001 - the public name warns of its own future
 
 
-def _kind_of_bad_request(words: str) -> FailureKind:
-    lowered = words.lower()
+def _refused(error: BadRequest | Forbidden) -> tuple[FailureKind, str, str]:
+    lowered = str(error).lower()
+    if isinstance(error, Forbidden):
+        never = any(sign in lowered for sign in _NEVER_STARTED)
+        return FailureKind.PROVIDER_DECLINE if never else FailureKind.OPTOUT, "answer", "403"
     if any(sign in lowered for sign in _GONE):
-        return FailureKind.PERMANENT_RECIPIENT
-    if any(sign in lowered for sign in _CONTENT):
-        return FailureKind.PERMANENT_CONTENT
-    return FailureKind.TRANSIENT
+        return FailureKind.PERMANENT_RECIPIENT, "answer", "400"
+    content = any(sign in lowered for sign in _CONTENT)
+    return FailureKind.PERMANENT_CONTENT if content else FailureKind.TRANSIENT, "answer", "400"

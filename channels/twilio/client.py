@@ -2,12 +2,17 @@
 
 import asyncio
 import json
+import logging
+import ssl
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 from requests.exceptions import ConnectionError as NoConnection
-from requests.exceptions import ConnectTimeout, RequestException
+from requests.exceptions import ConnectTimeout, ProxyError, RequestException
 from twilio.base.exceptions import TwilioException, TwilioRestException
 from twilio.http.http_client import TwilioHttpClient
 from twilio.http.response import Response
@@ -18,15 +23,22 @@ from channels.base import FailureKind, Mark, SendFailed, Taken, TextParcel
 from channels.twilio.errors import meaning_of
 from channels.twilio.settings import Account
 
+T = TypeVar("T")
+
 # The provider repeats a callback up to five times after any failure (docs: webhooks, connection overrides).
 _REPEAT = "#rc=5&rp=all"
+_HANDSHAKE = ("HANDSHAKE", "WRONG_VERSION_NUMBER", "CERTIFICATE_VERIFY_FAILED", "UNSUPPORTED_PROTOCOL")
+
+# The library writes parameters, so numbers and texts, into its log.
+_silent = logging.getLogger("channels.twilio.silent")
+_silent.disabled = True
 
 
 class _Elsewhere(TwilioHttpClient):  # type: ignore[misc] # the library is not typed
     """The library has no base URL: scheme and host are exchanged here."""
 
     def __init__(self, account: Account) -> None:
-        super().__init__(timeout=account.timeout, max_retries=0)
+        super().__init__(timeout=account.timeout, max_retries=0, logger=_silent)
         self._base = urlsplit(account.base_url) if account.base_url else None
 
     def request(self, method: str, url: str, *arguments: Any, **options: Any) -> Response:
@@ -36,21 +48,44 @@ class _Elsewhere(TwilioHttpClient):  # type: ignore[misc] # the library is not t
         return super().request(method, url, *arguments, **options)
 
 
+def client_of(account: Account) -> Client:
+    """Return the library's client for an account; use it in one thread."""
+    return Client(account.sid, account.token, http_client=_Elsewhere(account))
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A message as the provider shows it; `at` is when it was made there."""
+
+    sid: str
+    status: str
+    to: str
+    body: str
+    at: datetime | None
+    code: str | None
+    words: str | None
+
+
 class TwilioDoor:
-    """One slot: a message at a time. `prefix` is what the provider writes before numbers of the channel."""
+    """One slot: a message at a time, in a thread of its own, so that a slow answer holds up nobody else.
+
+    `prefix` is what the provider writes before numbers of the channel.
+    """
 
     def __init__(self, account: Account, prefix: str = "") -> None:
         self._account = account
         self._prefix = prefix
-        self._http = _Elsewhere(account)
-        self._client = Client(account.sid, account.token, http_client=self._http)
+        self._client = client_of(account)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="twilio")
 
     async def send(self, parcel: TextParcel, mark: Mark | None = None) -> Taken:
         """Hand over one message. Raises SendFailed; what `mark` raises passes through, and nothing was sent."""
         fields = self._fields(parcel)
         if mark is not None:
             await mark()
-        return await asyncio.to_thread(self._create, fields)
+        made = await self._ask(lambda: self._client.messages.create(**fields))
+        segments = int(made.num_segments) if str(made.num_segments or "").isdigit() else None
+        return Taken(reply=f"{made.status}", provider_id=made.sid, segments=segments or None)
 
     def _fields(self, parcel: TextParcel) -> dict[str, Any]:
         account = self._account
@@ -69,56 +104,101 @@ class TwilioDoor:
             fields["status_callback"] = f"{account.reports_to}/{parcel.report_to}{_REPEAT}"
         return fields
 
-    def _create(self, fields: dict[str, Any]) -> Taken:
-        try:
-            made = self._client.messages.create(**fields)
-        except (TwilioException, RequestException) as error:
-            raise failure_of(error) from error
-        segments = int(made.num_segments) if str(made.num_segments or "").isdigit() else None
-        return Taken(reply=f"{made.status}", provider_id=made.sid, segments=segments or None)
-
-    async def find(self, to: str, since: datetime) -> list[tuple[str, str, str]]:
-        """Return sid, status and body of what was sent to `to` since then. Raises SendFailed."""
-
-        def look() -> list[tuple[str, str, str]]:
-            try:
-                found = self._client.messages.list(to=f"{self._prefix}{to}", date_sent_after=since, limit=50)
-            except (TwilioException, RequestException) as error:
-                raise failure_of(error) from error
-            return [(str(one.sid), str(one.status), str(one.body or "")) for one in found]
-
-        return await asyncio.to_thread(look)
-
     async def check(self) -> str:
         """Return the account's own name. Raises SendFailed where the credentials do not work."""
+        accounts = self._client.api.v2010.accounts
+        found = await self._ask(lambda: accounts(self._account.sid).fetch())
+        return str(found.friendly_name)
 
-        def look() -> str:
+    async def _ask(self, call: Callable[[], T]) -> T:
+        def asked() -> T:
             try:
-                return str(self._client.api.v2010.accounts(self._account.sid).fetch().friendly_name)
+                return call()
             except (TwilioException, RequestException) as error:
                 raise failure_of(error) from error
 
-        return await asyncio.to_thread(look)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, asked)
 
     async def close(self) -> None:
         """Give the connection up."""
-        if self._http.session is not None:
-            self._http.session.close()
+        self._thread.shutdown(wait=False)
+        if (session := self._client.http_client.session) is not None:
+            session.close()
+
+
+MOST_FOUND = 200
+
+
+def look(account: Account, prefix: str, to: str, since: datetime) -> tuple[list[Known], bool]:
+    """Return what was sent to `to` since then, and whether that is certainly all: also what still waits there.
+
+    Asked by To and DateSent, and, because what waits has no DateSent yet, by To alone. Raises SendFailed.
+    """
+    client, address = client_of(account), f"{prefix}{to}"
+    try:
+        dated = client.messages.list(to=address, date_sent_after=since, limit=MOST_FOUND)
+        newest = client.messages.list(to=address, limit=MOST_FOUND)
+    except (TwilioException, RequestException) as error:
+        raise failure_of(error) from error
+    found = {one.sid: known_of(one) for one in (*dated, *newest)}
+    lately = [one for one in found.values() if one.at is None or one.at >= since]
+    return lately, len(dated) < MOST_FOUND and len(newest) < MOST_FOUND
+
+
+def status_of(account: Account, sid: str) -> Known:
+    """Return a message as the provider shows it now. Raises SendFailed."""
+    try:
+        return known_of(client_of(account).messages(sid).fetch())
+    except (TwilioException, RequestException) as error:
+        raise failure_of(error) from error
+
+
+def known_of(one: Any) -> Known:
+    """Return the library's message as ours."""
+    return Known(
+        sid=str(one.sid),
+        status=str(one.status),
+        to=str(one.to or ""),
+        body=str(one.body or ""),
+        at=one.date_created,
+        code=str(one.error_code) if one.error_code else None,
+        words=one.error_message or None,
+    )
 
 
 def failure_of(error: TwilioException | RequestException) -> SendFailed:
     """Return what an error of the library means."""
     if isinstance(error, TwilioRestException):
-        meaning = meaning_of(error.code, error.status)
-        code = str(error.code or error.status)
-        return SendFailed(meaning.kind, "answer", code, str(error.msg), meaning.again_after, meaning.scope)
-    if isinstance(error, ConnectTimeout) or _refused(error):
+        return _refusal(error.code, error.status, str(error.msg))
+    if len(error.args) > 1 and isinstance(error.args[1], Response):  # a list that was refused
+        told = _object(error.args[1].text)
+        code = told.get("code")
+        words = str(told.get("message") or error.args[0])
+        return _refusal(code if isinstance(code, int) else None, error.args[1].status_code, words)
+    if isinstance(error, ConnectTimeout | ProxyError) or _never_asked(error):
         return SendFailed(FailureKind.TRANSIENT, "connect", "", type(error).__name__)
     return SendFailed(FailureKind.AMBIGUOUS, "answer", "", type(error).__name__)
 
 
-def _refused(error: Exception) -> bool:
+def _refusal(code: int | None, status: int, words: str) -> SendFailed:
+    meaning = meaning_of(code, status)
+    return SendFailed(meaning.kind, "answer", str(code or status), words, meaning.again_after, meaning.scope)
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _never_asked(error: Exception) -> bool:
+    """True where no connection, or no encryption, came about: the request was not written."""
     if not isinstance(error, NoConnection) or not error.args:
         return False
     reason = getattr(error.args[0], "reason", None)
-    return isinstance(reason, NewConnectionError)
+    if isinstance(reason, NewConnectionError):
+        return True
+    inner = reason.args[0] if isinstance(reason, Exception) and reason.args else None
+    return isinstance(inner, ssl.SSLError) and any(word in str(inner) for word in _HANDSHAKE)

@@ -1,85 +1,72 @@
-"""What a code of Twilio means, as data. Source: www.twilio.com/docs/api/errors, read in 2026-11.
+"""What a code of Twilio means: the table `errors.csv` beside this file, each row with the provider's page about it.
 
-Unknown codes of a refused request are transient.
+The provider warns that codes change, so they are data and no branches. Unknown codes of a refused request are
+transient.
 """
 
+import csv
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from types import MappingProxyType
 
-from channels.base import FailureKind as Kind
-from channels.base import Scope
+from channels.base import FailureKind, Scope
+
+_TABLE = Path(__file__).with_name("errors.csv")
+_TOO_MANY, _SERVER = 429, 500
+_NOT_OURS = frozenset({401, 403, 404})
 
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
     """`again_after`: seconds that the provider wants to pass before the next attempt."""
 
-    kind: Kind
+    kind: FailureKind
     scope: Scope | None = None
     again_after: float | None = None
 
 
-_CONFIG = Meaning(Kind.PERMANENT_CONFIG)
-_RECIPIENT = Meaning(Kind.PERMANENT_RECIPIENT)
-_CONTENT = Meaning(Kind.PERMANENT_CONTENT)
-_AGAIN = Meaning(Kind.TRANSIENT)
-_FAULT = Meaning(Kind.SENDER_FAULT)
-_DECLINED = Meaning(Kind.PROVIDER_DECLINE)
-_HOUR = 3_600.0
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of the table: a code, what it means, the provider's words in short, and their page.
 
-CODES: dict[int, Meaning] = {
-    20429: Meaning(Kind.THROTTLE, Scope.ACCOUNT, 1.0),
-    63017: Meaning(Kind.THROTTLE, Scope.ACCOUNT, 1.0),  # more than the account may per second
-    63018: Meaning(Kind.THROTTLE, Scope.SENDER, 60.0),  # the sender's messaging limit
-    20003: _CONFIG,  # authentication
-    20404: _CONFIG,  # no such account or service
-    21408: _CONFIG,  # no permission for this country
-    21603: _CONFIG,  # no sender
-    21606: _CONFIG,  # the sender is not ours, or cannot text
-    21612: _CONFIG,  # this pair of sender and recipient does not work
-    21703: _CONFIG,  # the messaging service has no sender
-    30034: _CONFIG,  # unregistered for US long codes
-    63007: _CONFIG,  # no such WhatsApp sender
-    63020: _CONFIG,  # the invitation of the WhatsApp business was not accepted
-    63038: Meaning(Kind.THROTTLE, Scope.ACCOUNT, _HOUR),  # daily cap of the account
-    60728: Meaning(Kind.THROTTLE, Scope.ACCOUNT, _HOUR),
-    21610: Meaning(Kind.OPTOUT),
-    30640: Meaning(Kind.OPTOUT),  # on a list of litigators
-    21602: _CONTENT,  # no body
-    21617: _CONTENT,  # longer than 1,600
-    63013: _CONTENT,  # against the channel's policy
-    63016: _CONTENT,  # free text outside the 24 hours: the gate must have chosen a template
-    63021: _CONTENT,  # the channel cannot carry it
-    63027: _CONTENT,  # no such template in this language
-    63028: _CONTENT,  # variables do not fit the template
-    63005: _CONTENT,
-    21211: _RECIPIENT,  # no valid number
-    21214: _RECIPIENT,
-    21614: _RECIPIENT,  # not a mobile number
-    30005: _RECIPIENT,  # unknown handset
-    30006: _RECIPIENT,  # a landline, or not reachable by text
-    63003: _RECIPIENT,  # nobody on WhatsApp
-    63024: _RECIPIENT,
-    30001: _AGAIN,  # queue overflow
-    30002: _CONFIG,  # account suspended
-    30003: _AGAIN,  # switched off, perhaps
-    30008: _AGAIN,
-    30004: _FAULT,  # blocked
-    30007: _FAULT,  # filtered by the carrier
-    30450: _FAULT,
-    30610: Meaning(Kind.TRANSIENT, None, _HOUR),  # quiet hours at the provider
-    63032: _DECLINED,  # Meta does not want this one now
-    63049: _DECLINED,
-}  # fmt: skip
+    `read_on` is when the page was last compared; None: the row stands on the provider's list of codes alone.
+    """
+
+    code: int
+    meaning: Meaning
+    words: str
+    page: str
+    read_on: date | None
+
+
+def _row(cells: Mapping[str, str]) -> Row:
+    scope = Scope(cells["scope"]) if cells["scope"] else None
+    again = float(cells["again_after"]) if cells["again_after"] else None
+    meaning = Meaning(FailureKind(cells["kind"]), scope, again)
+    read_on = date.fromisoformat(cells["read_on"]) if cells["read_on"] else None
+    return Row(int(cells["code"]), meaning, cells["words"], cells["page"], read_on)
+
+
+def table() -> list[Row]:
+    """Return the table as it is written."""
+    with _TABLE.open(encoding="utf-8", newline="") as lines:
+        return [_row(cells) for cells in csv.DictReader(lines)]
+
+
+CODES: Mapping[int, Meaning] = MappingProxyType({row.code: row.meaning for row in table()})
+_CONFIG, _AGAIN = Meaning(FailureKind.PERMANENT_CONFIG), Meaning(FailureKind.TRANSIENT)
 
 
 def meaning_of(code: int | None, status: int) -> Meaning:
     """Return what an answer of the send call means. A 5xx was perhaps sent, a 429 surely not; a 3xx is no success."""
-    if code in CODES:
+    if code is not None and code in CODES:
         return CODES[code]
-    if status == 429:  # noqa: PLR2004
+    if status == _TOO_MANY:
         return CODES[20429]
-    if status >= 500:  # noqa: PLR2004
-        return Meaning(Kind.AMBIGUOUS)
-    if status in {401, 403, 404} or status < 400:  # noqa: PLR2004
+    if status >= _SERVER:
+        return Meaning(FailureKind.AMBIGUOUS)
+    if status in _NOT_OURS or status < 400:  # noqa: PLR2004 - a redirect
         return _CONFIG
     return _AGAIN

@@ -27,11 +27,30 @@ def is_authentic(token: str, url: str, given: str | None, body: bytes, content_t
         return False
     try:
         if content_type.partition(";")[0].strip().lower() == "application/json":
-            return _same(sign(token, url, ()), given) and _body_matches(url, body)
+            return _is_signed(token, url, (), given) and _body_matches(url, body)
         fields = parse_qsl(body.decode(), keep_blank_values=True, strict_parsing=bool(body))
     except ValueError:
         return False
-    return _same(sign(token, url, fields), given)
+    return _is_signed(token, url, fields, given)
+
+
+def _is_signed(token: str, url: str, fields: Sequence[tuple[str, str]], given: str) -> bool:
+    """The provider names the port of an address, or leaves it out, as its own validators allow."""
+    return True in [_same(sign(token, form, fields), given) for form in _forms(url)]
+
+
+def _forms(url: str) -> list[str]:
+    parts = urlsplit(url)
+    scheme, mark, rest = url.partition("://")
+    place = parts.netloc
+    if not mark or not place:
+        return [url]
+    tail = rest[len(place) :]
+    user, at, host = place.rpartition("@")
+    name, colon, port = host.rpartition(":")
+    if colon and port.isdigit():
+        return [url, f"{scheme}://{user}{at}{name}{tail}"]
+    return [url, f"{scheme}://{user}{at}{host}:{443 if scheme.lower() == 'https' else 80}{tail}"]
 
 
 def _body_matches(url: str, body: bytes) -> bool:

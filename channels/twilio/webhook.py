@@ -1,5 +1,7 @@
 """What Twilio reports: what became of a message, and what people wrote."""
 
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -11,24 +13,39 @@ from channels.twilio.errors import meaning_of
 State = Literal["sent", "delivered", "read", "bounced", "failed"]
 _STATES: dict[str, State] = {"sent": "sent", "delivered": "delivered", "read": "read"}
 _FAILED = frozenset({"failed", "undelivered", "canceled"})
+_MESSAGE = re.compile(r"(SM|MM)[0-9a-fA-F]{32}")
+_WHATSAPP = "whatsapp:"
+_MOST_MEDIA = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of a message. `state` None: on its way. `opted_out`, `refused`: what it says about the person."""
+    """What became of a message. `state` None: on its way. `failure`: what the code of a failed one means."""
 
     provider_id: str
     status: str
     state: State | None
     code: str | None = None
     words: str | None = None
-    opted_out: bool = False
-    refused: bool = False
+    failure: FailureKind | None = None
+
+    @property
+    def opted_out(self) -> bool:
+        """The person said stop to the provider."""
+        return self.failure is FailureKind.OPTOUT
+
+    @property
+    def refused(self) -> bool:
+        """The address does not work."""
+        return self.failure is FailureKind.PERMANENT_RECIPIENT
 
 
 @dataclass(frozen=True, slots=True)
 class Inbound:
-    """What a person wrote. `opt_out` is the provider's own reading: STOP, START, HELP or nothing."""
+    """What a person wrote. `opt_out` is the provider's own reading: STOP, START, HELP or nothing.
+
+    `media` are the kinds of what was attached; the provider keeps the files themselves.
+    """
 
     provider_id: str
     channel: Literal["sms", "whatsapp"]
@@ -36,39 +53,53 @@ class Inbound:
     recipient: str
     text: str
     opt_out: str | None = None
+    media: tuple[str, ...] = ()
 
 
-def fields_of(body: bytes) -> dict[str, str]:
-    """Return the fields of a form; of several with one name the last."""
+def fields_of(body: bytes, content_type: str = "") -> dict[str, str]:
+    """Return the fields of a form, of several with one name the last; or those of a JSON object that are texts."""
+    if content_type.partition(";")[0].strip().lower() == "application/json":
+        try:
+            found = json.loads(body)
+        except ValueError:
+            return {}
+        return {name: value for name, value in found.items() if isinstance(value, str)} if type(found) is dict else {}
     return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
 
 
 def receipt(fields: Mapping[str, str]) -> Receipt | None:
     """Return what a status callback says; None for one that names no message."""
     status, sid = fields.get("MessageStatus") or fields.get("SmsStatus") or "", fields.get("MessageSid") or ""
-    if not sid or not status:
+    words = fields.get("ErrorMessage") or fields.get("ChannelStatusMessage") or None
+    return read_status(sid, status, fields.get("ErrorCode"), words)
+
+
+def read_status(sid: str, status: str, code: str | None = None, words: str | None = None) -> Receipt | None:
+    """Return what a status of a message means, reported or looked up; None where there is none."""
+    if not _MESSAGE.fullmatch(sid) or not status:
         return None
     if status not in _FAILED:
         return Receipt(sid, status, _STATES.get(status))
-    code = fields.get("ErrorCode") or None
-    kind = meaning_of(int(code), 200).kind if code and code.isdigit() else FailureKind.TRANSIENT
-    refused = kind is FailureKind.PERMANENT_RECIPIENT
-    opted_out = kind is FailureKind.OPTOUT
-    state: State = "bounced" if refused or opted_out else "failed"
-    return Receipt(sid, status, state, code, fields.get("ErrorMessage") or None, opted_out, refused)
+    code = code or None
+    failure = meaning_of(int(code), 400).kind if code and code.isdigit() else FailureKind.TRANSIENT
+    bounced = failure in {FailureKind.PERMANENT_RECIPIENT, FailureKind.OPTOUT}
+    return Receipt(sid, status, "bounced" if bounced else "failed", code, words, failure)
 
 
 def inbound(fields: Mapping[str, str]) -> Inbound | None:
     """Return what a person wrote; None for a payload that is no message."""
     sender, sid = fields.get("From") or "", fields.get("MessageSid") or fields.get("SmsMessageSid") or ""
-    if not sender or not sid:
+    if not sender or not _MESSAGE.fullmatch(sid):
         return None
-    channel: Literal["sms", "whatsapp"] = "whatsapp" if sender.startswith("whatsapp:") else "sms"
+    channel: Literal["sms", "whatsapp"] = "whatsapp" if sender.startswith(_WHATSAPP) else "sms"
+    attached = fields.get("NumMedia", "")
+    count = min(int(attached), _MOST_MEDIA) if attached.isdigit() else 0
     return Inbound(
-        sid,
-        channel,
-        sender.removeprefix("whatsapp:"),
-        (fields.get("To") or "").removeprefix("whatsapp:"),
-        fields.get("Body") or "",
-        (fields.get("OptOutType") or "").upper() or None,
+        provider_id=sid,
+        channel=channel,
+        sender=sender.removeprefix(_WHATSAPP),
+        recipient=(fields.get("To") or "").removeprefix(_WHATSAPP),
+        text=fields.get("Body") or fields.get("ButtonText") or "",
+        opt_out=(fields.get("OptOutType") or "").upper() or None,
+        media=tuple(fields.get(f"MediaContentType{n}", "unknown") for n in range(count)),
     )

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
+from functools import lru_cache
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -162,6 +163,7 @@ def check_mapping(mapping: dict[str, str], header: tuple[str, ...]) -> None:
         raise Invalid("mapping", "sends two columns to one field")
 
 
+@lru_cache(10_000)
 def _day(text: str) -> date:
     for pattern in ("%Y-%m-%d", "%d.%m.%Y", "%d.%m.%y", "%d/%m/%Y"):
         try:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from domain.audience import columns
 from domain.audit import service as audit
+from domain.webhooks import events
 from kernel import db
 from kernel.errors import Invalid
 from kernel.ids import new_id, stable_id
@@ -79,31 +80,51 @@ def run(session: Session, *, kind: str, data: bytes, file_name: str, actor: str)
 
     Raises Invalid for a file that cannot be read or lacks a column.
     """
-    session.execute(text("SELECT set_config('statement_timeout', '600000', true)"))
-    table = columns.read_table(data, file_name)
-    mapping = {name: _SYNONYMS[kind].get(columns.folded(name)) for name in table.header}
-    missing = [need for need in _NEEDED[kind] if need not in mapping.values()]
-    if missing:
-        raise Invalid("file", f"has no column for {', '.join(missing)}; it has {', '.join(table.header)}")
-    currency = session.get_one(Tenant, db.tenant_of(session)).currency
-    lines = [_line(kind, number, cells, mapping, currency) for number, cells in table.rows]
     batch = ImportBatch(
         tenant_id=db.tenant_of(session),
         kind=kind,
         file_name=file_name[:200],
         dry_run=False,
-        status="done",
-        mapping={name: target for name, target in mapping.items() if target},
+        status="running",
+        mapping={},
         options={},
         counts={},
         created_by=actor,
     )
     session.add(batch)
+    apply(session, batch, data)
+    return batch
+
+
+def apply(session: Session, batch: ImportBatch, data: bytes) -> None:
+    """Do what `batch` asks for, all of it or nothing. Raises Invalid as `run` does."""
+    session.execute(text("SELECT set_config('statement_timeout', '600000', true)"))
+    table = columns.read_table(data, batch.file_name)
+    mapping = mapping_of(table, batch.kind)
+    currency = session.get_one(Tenant, batch.tenant_id).currency
+    lines = [_line(batch.kind, number, cells, mapping, currency) for number, cells in table.rows]
+    batch.mapping = {name: target for name, target in mapping.items() if target}
     session.flush()
     _store(session, batch, lines)
-    audit.append(session, actor=actor, action=f"import.{kind}", subject=str(batch.id), counts=batch.counts)
+    batch.status = "done"
+    audit.append(
+        session,
+        actor=batch.created_by or "",
+        action=f"import.{batch.kind}",
+        subject=str(batch.id),
+        counts=batch.counts,
+    )
+    events.emit(session, "crm.import.finished", aggregate="import", id=batch.id, kind=batch.kind, counts=batch.counts)
     session.flush()
-    return batch
+
+
+def mapping_of(table: columns.Table, kind: str) -> dict[str, str | None]:
+    """Return what each column means. Raises Invalid where one is missing."""
+    mapping = {name: _SYNONYMS[kind].get(columns.folded(name)) for name in table.header}
+    missing = [need for need in _NEEDED[kind] if need not in mapping.values()]
+    if missing:
+        raise Invalid("file", f"has no column for {', '.join(missing)}; it has {', '.join(table.header)}")
+    return mapping
 
 
 def _line(kind: str, number: int, cells: dict[str, str], mapping: dict[str, str | None], currency: str) -> _Line:

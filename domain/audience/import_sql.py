@@ -1,7 +1,7 @@
 """The statements of an import, in order. Each works on the whole staging table; none loops over rows."""
 
 STAGING_COLUMNS = (
-    "line", "fresh_id", "external_id", "first_name", "last_name", "salutation", "language", "time_zone", "status",
+    "external_id", "first_name", "last_name", "salutation", "language", "time_zone", "status",
     "joined_on", "left_on", "last_visit_at", "tags", "attributes", "favourite_course", "email", "email_norm",
     "phone", "phone_norm", "consent_email", "consent_email_at", "consent_email_source", "consent_tracking",
 )  # fmt: skip
@@ -26,21 +26,29 @@ UPDATE staging s SET member_id = m.id FROM member m
 WHERE m.tenant_id = :tenant AND m.external_id = s.external_id
 """
 
-# Without a number: the one member with this address whose first name does not contradict.
-_MATCH_ADDRESS = """
-UPDATE staging s SET member_id = f.member_id, outcome = CASE WHEN f.n > 1 THEN 'ambiguous' END
-FROM (
-  SELECT s2.line, (array_agg(m.id))[1] AS member_id, count(DISTINCT m.id) AS n
+
+def _at(channel: str, column: str) -> str:
+    """Members that a row's address fits. One equality per join: with both in one join every row met every address."""
+    return f"""
+  SELECT s2.line, m.id
   FROM staging s2
-  JOIN contact_point c ON c.tenant_id = :tenant AND (
-    (c.channel = 'email' AND c.address_norm = s2.email_norm) OR (c.channel = 'sms' AND c.address_norm = s2.phone_norm))
-  JOIN member m ON m.tenant_id = c.tenant_id AND m.id = c.member_id
+  JOIN contact_point c ON c.tenant_id = :tenant AND c.channel = '{channel}' AND c.address_norm = s2.{column}
+  JOIN member m ON m.tenant_id = :tenant AND m.id = c.member_id
   WHERE s2.member_id IS NULL
     AND (m.external_id IS NULL OR s2.external_id IS NULL)
-    AND (s2.first_name IS NULL OR m.first_name IS NULL OR lower(m.first_name) = lower(s2.first_name))
-  GROUP BY s2.line
+    AND (s2.first_name IS NULL OR m.first_name IS NULL OR lower(m.first_name) = lower(s2.first_name))"""  # noqa: S608
+
+
+# Without a number: the one member with this address whose first name does not contradict.
+_MATCH_ADDRESS = f"""
+UPDATE staging s SET member_id = f.member_id, outcome = CASE WHEN f.n > 1 THEN 'ambiguous' END
+FROM (
+  SELECT line, (array_agg(id))[1] AS member_id, count(*) AS n
+  FROM ({_at("email", "email_norm")}
+  UNION{_at("sms", "phone_norm")}
+  ) fitting GROUP BY line
 ) f WHERE f.line = s.line
-"""
+"""  # noqa: S608
 
 _AMBIGUOUS = """
 UPDATE staging SET member_id = NULL, outcome = 'rejected', notes = notes || jsonb_build_array(jsonb_build_object(
@@ -56,7 +64,9 @@ FROM (SELECT member_id, min(line) AS first_line FROM staging WHERE member_id IS 
 WHERE f.member_id = s.member_id AND s.line > f.first_line
 """
 
-_NEW = "UPDATE staging SET member_id = fresh_id, is_new = true WHERE member_id IS NULL AND outcome IS NULL"
+_NEW = """
+UPDATE staging SET member_id = fresh_id, is_new = true, outcome = 'created' WHERE member_id IS NULL AND outcome IS NULL
+"""
 
 _BEFORE = """
 UPDATE staging s SET before = jsonb_build_object(
@@ -87,8 +97,8 @@ WHERE m.tenant_id = :tenant AND m.id = s.member_id AND NOT s.is_new AND (
 """  # noqa: S608
 
 _OUTCOME = """
-UPDATE staging s SET outcome = CASE WHEN s.is_new THEN 'created'
-  WHEN to_jsonb(m) IS DISTINCT FROM s.before -> 'member' THEN 'updated' ELSE 'unchanged' END
+UPDATE staging s SET outcome =
+  CASE WHEN to_jsonb(m) IS DISTINCT FROM s.before -> 'member' THEN 'updated' ELSE 'unchanged' END
 FROM member m WHERE m.tenant_id = :tenant AND m.id = s.member_id AND s.outcome IS NULL
 """
 

@@ -6,25 +6,29 @@ records a consent for a new member only with its evidence and a person who attes
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
 from uuid import UUID
 
 import phonenumbers
 from psycopg import Connection
-from sqlalchemy import insert, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from channels.email.addresses import normalise_address
 from domain.audience import columns, service
 from domain.audience.import_sql import MERGE, STAGING, STAGING_COLUMNS
 from domain.audit import service as audit
+from domain.webhooks import events
 from kernel import db
 from kernel.errors import Invalid
 from kernel.ids import new_id
-from models import ImportBatch, ImportRow
+from models import ImportBatch
 
 _DECIDING = {"status"}  # a cell that decides who is written to must be readable
+_NESTED = {"tags", "attributes"}
+_STEP = 2_000  # rows between two words about the progress
 _MANY = 500  # from so many rows on the planner is told about them
 
 
@@ -36,7 +40,7 @@ class Row:
     values: dict[str, Any] = field(default_factory=dict)
     problems: list[dict[str, str]] = field(default_factory=list)
     rejected: bool = False
-    fresh_id: UUID = field(default_factory=new_id)
+    fresh_id: UUID = field(default_factory=new_id)  # of its line in the report, and of the member it makes
 
     def reject(self, column: str, problem: str) -> None:
         self.problems.append({"column": column, "problem": problem})
@@ -61,39 +65,77 @@ def run(
     Raises Invalid for a file or mapping that cannot be read. `attested_by` names the person who vouches for
     the consents in the file; without one no consent is recorded.
     """
-    session.execute(text("SELECT set_config('statement_timeout', '600000', true)"))
-    table = columns.read_table(data, file_name)
-    mapping = columns.guess_mapping(table.header) if mapping is None else mapping
-    columns.check_mapping(mapping, table.header)
-    if not {"email", "phone", "external_id"} & set(mapping.values()):
-        raise Invalid("mapping", "no column holds an e-mail address, phone number or member number")
-    rows = _checked(session, table, mapping)
     batch = ImportBatch(
         tenant_id=db.tenant_of(session),
         kind="members",
         file_name=file_name[:200],
         dry_run=dry_run,
-        status="done",
-        mapping=mapping,
-        options={"ignored_columns": [column for column in table.header if column not in mapping]},
+        status="running",
+        mapping={},
+        options={},
         counts={},
         attested_by=attested_by,
         created_by=actor,
     )
     session.add(batch)
-    session.flush()
-    outcomes = _merge(session, batch, rows)
-    _report(session, batch, rows, outcomes)
-    if not dry_run and len(rows) >= _MANY:
-        session.execute(text("SELECT refresh_statistics()"))
-    audit.append(
-        session, actor=actor, action="import.members", subject=str(batch.id), dry_run=dry_run, counts=batch.counts
-    )
-    session.flush()
+    apply(session, batch, data, mapping=mapping)
     return batch
 
 
-def _checked(session: Session, table: columns.Table, mapping: dict[str, str]) -> list[Row]:
+def apply(
+    session: Session,
+    batch: ImportBatch,
+    data: bytes,
+    *,
+    mapping: dict[str, str] | None,
+    tell: Callable[[dict[str, int]], None] | None = None,
+) -> None:
+    """Do what `batch` asks for, all of it or nothing; `mapping` None is guessed.
+
+    `tell` hears how many of the file's rows are checked so far. Raises Invalid as `run` does.
+    """
+    session.execute(text("SELECT set_config('statement_timeout', '600000', true)"))
+    table = columns.read_table(data, batch.file_name)
+    mapping = mapping_of(table, mapping)
+    rows = _checked(session, table, mapping, tell)
+    batch.mapping = mapping
+    batch.options = {"ignored_columns": [column for column in table.header if column not in mapping]}
+    session.flush()
+    outcomes = _merge(session, batch, rows)
+    _report(session, batch, rows, outcomes)
+    if not batch.dry_run and len(rows) >= _MANY:
+        session.execute(text("SELECT refresh_statistics()"))
+    batch.status = "done"
+    audit.append(
+        session,
+        actor=batch.created_by or "",
+        action="import.members",
+        subject=str(batch.id),
+        dry_run=batch.dry_run,
+        counts=batch.counts,
+    )
+    if not batch.dry_run:
+        events.emit(
+            session, "crm.import.finished", aggregate="import", id=batch.id, kind=batch.kind, counts=batch.counts
+        )
+    session.flush()
+
+
+def mapping_of(table: columns.Table, wanted: dict[str, str] | None) -> dict[str, str]:
+    """Return the column → field mapping for a file. Raises Invalid where it names nobody."""
+    mapping = columns.guess_mapping(table.header) if wanted is None else wanted
+    columns.check_mapping(mapping, table.header)
+    if not {"email", "phone", "external_id"} & set(mapping.values()):
+        raise Invalid("mapping", "no column holds an e-mail address, phone number or member number")
+    return mapping
+
+
+def _checked(
+    session: Session,
+    table: columns.Table,
+    mapping: dict[str, str],
+    tell: Callable[[dict[str, int]], None] | None,
+) -> list[Row]:
     region = service.region_of(session)
     seen: dict[tuple[str, str], int] = {}
     rows = []
@@ -107,6 +149,8 @@ def _checked(session: Session, table: columns.Table, mapping: dict[str, str]) ->
             if first != line:
                 row.reject("", f"repeats line {first}")
         rows.append(row)
+        if tell is not None and len(rows) % _STEP == 0:
+            tell({"rows": len(table.rows), "checked": len(rows)})
     return rows
 
 
@@ -117,8 +161,11 @@ def _row(line: int, cells: dict[str, str], mapping: dict[str, str], region: str,
     elif len(cells) < columns_wanted:
         row.reject("", "has fewer cells than the header; the row is torn")
     for column, target in mapping.items():
+        cell = cells.get(column)
+        if not cell:
+            continue
         try:
-            value = columns.read_cell(target, cells.get(column) or "")
+            value = columns.read_cell(target, cell)
         except columns.BadCell as error:
             refuse = row.reject if target in _DECIDING else row.note
             refuse(column, str(error))
@@ -202,43 +249,47 @@ def _merge(session: Session, batch: ImportBatch, rows: list[Row]) -> dict[int, _
 
 
 def _copy(session: Session, rows: list[Row]) -> None:
+    used = {name for row in rows for name in row.values}
+    names = [name for name in STAGING_COLUMNS if name in used]
+    for row in rows:
+        for name in _NESTED & row.values.keys():
+            row.values[name] = json.dumps(row.values[name])
     raw = cast("Connection[Any]", session.connection().connection.dbapi_connection)
-    names = ", ".join(STAGING_COLUMNS)
-    with raw.cursor() as cursor, cursor.copy(f"COPY staging ({names}) FROM STDIN") as copy:
+    into = ", ".join(["line", "fresh_id", *names])
+    with raw.cursor() as cursor, cursor.copy(f"COPY staging ({into}) FROM STDIN") as copy:
         for row in rows:
-            copy.write_row([_staged(row, name) for name in STAGING_COLUMNS])
+            copy.write_row([row.line, row.fresh_id, *map(row.values.get, names)])
 
 
-def _staged(row: Row, name: str) -> Any:
-    if name == "line":
-        return row.line
-    if name == "fresh_id":
-        return row.fresh_id
-    value = row.values.get(name)
-    return json.dumps(value) if name in {"tags", "attributes"} and value is not None else value
+_REPORT_STAGING = """
+CREATE TEMP TABLE report_staging (id uuid, line int, outcome text, member_id uuid, problems jsonb, before jsonb)
+ON COMMIT DROP
+"""
+_WRITE_REPORT = text("""
+INSERT INTO import_row (id, tenant_id, batch_id, line, outcome, member_id, problems, before, created_by)
+SELECT id, :tenant, :batch, line, outcome, member_id, problems, before, :actor FROM report_staging
+""")
 
 
 def _report(session: Session, batch: ImportBatch, rows: list[Row], outcomes: dict[int, _Outcome]) -> None:
+    """Write what became of each row; by COPY, because it is as long as the file."""
     counts: Counter[str] = Counter()
-    records = []
-    for row in rows:
-        done = outcomes.get(row.line)
-        outcome = done.outcome if done else "rejected"
-        counts[outcome] += 1
-        problems = row.problems + (done.problems if done else [])
-        counts.update(f"note_{problem['column'] or 'row'}" for problem in problems if outcome != "rejected")
-        records.append(
-            {
-                "id": new_id(),
-                "tenant_id": batch.tenant_id,
-                "batch_id": batch.id,
-                "line": row.line,
-                "outcome": outcome,
-                "member_id": done.member_id if done and not batch.dry_run else None,
-                "problems": problems,
-                "before": done.before if done and not batch.dry_run else None,
-                "created_by": batch.created_by,
-            }
-        )
-    session.execute(insert(ImportRow), records)
+    dry_run = batch.dry_run  # read before COPY: an attribute loaded within it would wait for its own connection
+    session.execute(text(_REPORT_STAGING))
+    raw = cast("Connection[Any]", session.connection().connection.dbapi_connection)
+    with raw.cursor() as cursor, cursor.copy("COPY report_staging FROM STDIN") as copy:
+        for row in rows:
+            done = outcomes.get(row.line)
+            outcome = done.outcome if done else "rejected"
+            counts[outcome] += 1
+            problems = row.problems + done.problems if done else row.problems
+            if problems and outcome != "rejected":
+                counts.update(f"note_{problem['column'] or 'row'}" for problem in problems)
+            kept = done if done and not dry_run else None
+            before = json.dumps(kept.before) if kept and kept.before is not None else None
+            member_id = kept.member_id if kept else None
+            said = json.dumps(problems) if problems else "[]"
+            copy.write_row((row.fresh_id, row.line, outcome, member_id, said, before))
+    session.execute(_WRITE_REPORT, {"tenant": batch.tenant_id, "batch": batch.id, "actor": batch.created_by})
+    session.execute(text("DROP TABLE report_staging"))
     batch.counts = {"rows": len(rows), **{key: counts[key] for key in sorted(counts)}}

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from channels.email.addresses import normalise_address
 from domain.audit import service as audit
 from domain.consent import service as consents
+from domain.webhooks import events
 from kernel import db
 from kernel.errors import Conflict, Invalid
 from models import Activity, ContactPoint, Member, Purchase, Tenant
@@ -93,6 +94,7 @@ def create(session: Session, *, actor: str, contact: dict[str, str], **fields: A
     session.flush()
     for channel, address in contact.items():
         set_address(session, member, channel, address, actor=actor)
+    events.emit(session, "crm.member.created", aggregate="member", id=member.id)
     return member
 
 
@@ -159,6 +161,8 @@ def change(
     for channel, address in (contact or {}).items():
         set_address(session, member, channel, address, actor=actor)
     session.flush()
+    fields = sorted({*changes, *(["contact"] if contact else [])})
+    events.emit(session, "crm.member.updated", aggregate="member", id=member.id, fields=fields)
     return member
 
 
@@ -166,6 +170,7 @@ def delete(session: Session, member_id: UUID, *, actor: str) -> None:
     """Remove a member and what belongs to it; suppressions of its addresses and the campaigns' totals stay."""
     member = get(session, member_id)
     audit.append(session, actor=actor, action="member.delete", subject=str(member.id))
+    events.emit(session, "crm.member.erased", aggregate="member", id=member.id)
     session.delete(member)
     session.flush()
 

@@ -72,8 +72,10 @@ def get_batch(session: Session, batch_id: UUID) -> ImportBatch:
 
 
 def undo(session: Session, batch_id: UUID, *, actor: str) -> ImportBatch:
-    """Take an import of members back. Raises Conflict for a dry run or a second undo."""
+    """Take an import of members back. Raises Conflict for one that is not done, a dry run or a second undo."""
     batch = get_batch(session, batch_id)
+    if batch.status in {"queued", "running", "failed"}:
+        raise Conflict(f"This import is {batch.status}, so there is nothing to undo.", code="not_imported")
     if batch.dry_run:
         raise Conflict("A dry run changed nothing, so there is nothing to undo.", code="dry_run")
     if batch.undone_at is not None:

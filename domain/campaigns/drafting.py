@@ -7,13 +7,16 @@ from sqlalchemy.orm import Session
 
 from domain.campaigns import frame, revisions
 from domain.campaigns import service as campaigns
-from domain.content import checks
+from domain.content import checks, slots, texts
 from domain.knowledge import service as knowledge
 from domain.knowledge import sources
 from kernel.errors import Conflict, Invalid
 from models import DraftRevision
 
 _KEYS = {"form", "offers", "cta_url", "languages"}
+_FORMS = ("du", "sie")
+_LANGUAGES = ("de", "en")
+_CHANNELS = (checks.EMAIL, *texts.CHANNELS)
 
 
 def write(
@@ -26,10 +29,8 @@ def write(
     campaign = campaigns.lock(session, campaign_id)
     if campaign.current_revision_id != parent_id:
         raise Conflict("There is a newer draft. Load it and write on that one.", code="superseded")
-    unknown = sorted(set(content) - _KEYS)
-    if unknown or not isinstance(content.get("languages"), dict) or not content["languages"]:
-        raise Invalid("content", f"holds {', '.join(sorted(_KEYS))}, with at least one language")
-    offers = [knowledge.get_offer(session, UUID(str(offer_id))) for offer_id in content.get("offers", [])]
+    _shape(content, campaign.channel)
+    offers = [knowledge.get_offer(session, offer_id) for offer_id in _ids(content.get("offers", []))]
     whole = {
         "v": 1,
         "origin": "human",
@@ -51,3 +52,34 @@ def write(
         claims=[],
         findings=[finding.as_json() for finding in found],
     )
+
+
+def _shape(content: dict[str, Any], channel: str) -> None:
+    """Refuse what could not be read back; what can be read is judged by the checks."""
+    unknown = sorted(set(content) - _KEYS)
+    languages = content.get("languages")
+    if unknown or not isinstance(languages, dict) or not languages:
+        raise Invalid("content", f"holds {', '.join(sorted(_KEYS))}, with at least one language")
+    if content.get("form", "du") not in _FORMS:
+        raise Invalid("content.form", f"is one of {', '.join(_FORMS)}")
+    target = content.get("cta_url") or ""
+    if not isinstance(target, str) or (target and not target.startswith(("https://", "http://"))):
+        raise Invalid("content.cta_url", "is an address that starts with https://")
+    for language, channels in languages.items():
+        place = f"content.languages.{language}"
+        if language not in _LANGUAGES:
+            raise Invalid(place, f"is none of {', '.join(_LANGUAGES)}")
+        if not isinstance(channels, dict) or not isinstance(channels.get(channel), dict):
+            raise Invalid(f"{place}.{channel}", f"is missing: the campaign is for {channel}")
+        for name, variant in channels.items():
+            if name not in _CHANNELS or not isinstance(variant, dict):
+                raise Invalid(f"{place}.{name}", f"channels are {', '.join(_CHANNELS)}, each with its fields")
+
+
+def _ids(offers: object) -> list[UUID]:
+    if not isinstance(offers, list) or len(offers) > slots.OFFERS:
+        raise Invalid("content.offers", f"is a list of at most {slots.OFFERS} offers")
+    try:
+        return [UUID(str(offer_id)) for offer_id in offers]
+    except ValueError:
+        raise Invalid("content.offers", "holds ids of offers; list them at /api/v1/offers") from None

@@ -9,12 +9,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from domain.campaigns import previews
-from domain.content.checks import Material
 from domain.content.compile import LayoutFacts, OfferFacts
+from domain.content.findings import Material
 from domain.content.member_values import MemberFacts
 from domain.knowledge import service as knowledge
 from domain.knowledge import sources
 from kernel import clock, db
+from kernel.settings import get_settings
+from kernel.tokens import get_signer
 from models import Campaign, Member, Offer, Sender, Tenant
 
 BRAND = "#0b6480"
@@ -102,4 +104,12 @@ def material(
         brief=campaign.goal or "",
         approved_hosts=approved_hosts(tenant),
         members=people(session, campaign, list(content.get("languages", {}))),
+        channel=campaign.channel,
+        link=longest_link(campaign, str(content.get("cta_url") or "")),
     )
+
+
+def longest_link(campaign: Campaign, cta_url: str) -> str:
+    """Return a link as long as the longest that a text may get: its plain target, or the one that counts clicks."""
+    counted = f"{get_settings().base_url}/t/c/{get_signer().sign('c', campaign.tenant_id, campaign.id)}"
+    return max(counted, cta_url, key=len)

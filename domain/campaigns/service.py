@@ -14,13 +14,14 @@ from domain.campaigns import seal
 from domain.campaigns.lifecycle import Status, Verb, follow
 from domain.plans import catalog
 from domain.plans import service as plans
+from domain.webhooks import events
 from kernel import clock, db, outbox
 from kernel.errors import Conflict, Invalid, NotFound
 from models import Campaign, Member, PreviewLink, Review, Sender, Template, Tenant
 
 # Fields that an approval seals; changing one of them voids it.
 SEALED = frozenset({"audience", "sender_id", "cost_ceiling_minor", "schedule", "cta_url", "channel"})
-EDITABLE = SEALED | {"name", "description", "goal", "template_id", "budget_minor"}
+EDITABLE = SEALED | {"name", "description", "goal", "template_id", "budget_minor", "utm_links"}
 
 
 def get(session: Session, campaign_id: UUID) -> Campaign:
@@ -54,6 +55,7 @@ def move(session: Session, campaign: Campaign, verb: Verb, *, actor: str, **deta
         after=campaign.status,
         **details,
     )
+    events.emit_step(session, campaign.id, verb, **details)
     return Status(campaign.status)
 
 
@@ -76,6 +78,14 @@ def create(session: Session, *, actor: str, name: str, audience: dict[str, Any],
     session.add(campaign)
     session.flush()
     audit.append(session, actor=actor, action="campaign.create", subject=str(campaign.id), name=name)
+    events.emit(
+        session,
+        "crm.campaign.created",
+        aggregate="campaign",
+        id=campaign.id,
+        kind=campaign.kind,
+        channel=campaign.channel,
+    )
     return campaign
 
 
@@ -128,6 +138,7 @@ def edit(session: Session, campaign_id: UUID, *, actor: str, version: int | None
     elif campaign.approval_hash is None:
         campaign.status = status
     audit.append(session, actor=actor, action="campaign.edit", subject=str(campaign.id), fields=sorted(changes))
+    events.emit(session, "crm.campaign.updated", aggregate="campaign", id=campaign.id, fields=sorted(changes))
     session.flush()
     return campaign
 
@@ -285,6 +296,7 @@ def delete(session: Session, campaign_id: UUID, *, actor: str) -> None:
         raise Conflict("Messages were sent for it: it is kept for your records.", code="has_recipients")
     follow(Status(campaign.status), Verb.DELETE)
     audit.append(session, actor=actor, action="campaign.delete", subject=str(campaign.id), name=campaign.name)
+    events.emit(session, "crm.campaign.deleted", aggregate="campaign", id=campaign.id)
     session.delete(campaign)
     session.flush()
 

@@ -8,6 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from domain.audit import service as audit
+from domain.webhooks import events
 from kernel import clock, db
 from kernel.errors import Conflict, Invalid, NotFound
 from kernel.ids import new_id
@@ -75,6 +76,8 @@ def record(
         purpose=purpose,
         state=state,
     )
+    if state in {"granted", "withdrawn"}:
+        events.emit(session, f"crm.consent.{state}", aggregate="member", id=member_id, channel=channel, purpose=purpose)
     session.flush()
     return session.execute(select(Consent).filter_by(**key).execution_options(populate_existing=True)).scalar_one()
 
@@ -107,7 +110,10 @@ def suppress(
     purpose: str = "marketing",
     evidence: dict[str, Any] | None = None,
 ) -> bool:
-    """Stop writing to an address. Returns whether this is new; an existing suppression stays as it is."""
+    """Stop writing to an address. Returns whether this is new.
+
+    A suppression that is there stays as it is, but one that would have ended by itself becomes one for good.
+    """
     if channel not in CHANNELS:
         raise Invalid("channel", f"use one of {', '.join(CHANNELS)}")
     if reason not in REASONS:
@@ -125,11 +131,25 @@ def suppress(
             evidence=evidence or {},
             created_by=actor,
         )
-        .on_conflict_do_nothing()
+        .on_conflict_do_update(
+            index_elements=["tenant_id", "channel", "address_norm", "purpose"],
+            index_where=Suppression.lifted_at.is_(None),
+            set_={"reason": reason, "source": source, "evidence": evidence or {}, "expires_at": None},
+            where=Suppression.expires_at.is_not(None),
+        )
         .returning(Suppression.id)
     ).scalar_one_or_none()
     if made is not None:
         audit.append(session, actor=actor, action="suppression.add", subject=str(made), channel=channel, reason=reason)
+        events.emit(
+            session,
+            "crm.suppression.added",
+            aggregate="suppression",
+            id=made,
+            channel=channel,
+            purpose=purpose,
+            reason=reason,
+        )
     return made is not None
 
 
@@ -159,4 +179,5 @@ def lift(session: Session, suppression_id: UUID, *, actor: str, reason: str) -> 
     if row.lifted_at is None:
         row.lifted_at, row.lifted_by = clock.now(), actor
         audit.append(session, actor=actor, action="suppression.lift", subject=str(row.id), reason=reason)
+        events.emit(session, "crm.suppression.lifted", aggregate="suppression", id=row.id, channel=row.channel)
     session.flush()

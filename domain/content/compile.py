@@ -19,7 +19,8 @@ _PRIVATE = re.compile("[\ue000-\ue001]")
 _BOLD = re.compile(r"\*\*(.+?)\*\*")
 _TAG = re.compile(r"<[^<>]{0,200}>")
 _CONTROL = re.compile(
-    "[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ue000\ue001]"
+    "[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff"
+    "\ufff9-\ufffb\ue000\ue001]"
 )
 Fill = Callable[[Mapping[str, str]], str]
 
@@ -183,14 +184,14 @@ class Builder:
         if clause.name in self._constants:
             return self.words(clause.nodes) if self._constants[clause.name] else ""
         parts = [self._prepared(node) for node in clause.nodes]
-        name, emphasised = clause.name, self.emphasised
+        name, emphasised = self._renamed.get(clause.name, clause.name), self.emphasised
         return self.mark(
             lambda values: emphasised("".join([part(values) for part in parts])) if values.get(name) else ""
         )
 
     def _prepared(self, node: slots.Node) -> Fill:
         if isinstance(node, slots.Value) and node.name not in self._constants:
-            name, escape = node.name, self._escape
+            name, escape = self._renamed.get(node.name, node.name), self._escape
             return lambda values: escape(values.get(name, "")).replace("**", "")
         text = self.literal(node) if isinstance(node, str) else self._slot(node.name)
         return lambda _values: text

@@ -23,13 +23,13 @@ def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[s
 
 
 def _fields(content: Mapping[str, Any]) -> dict[str, list[tuple[str, str]]]:
-    """Return the texts of a content with their paths, grouped into subject, preheader and blocks per language."""
+    """Return the texts of a content with their paths, grouped by language, channel and part."""
     fields: dict[str, list[tuple[str, str]]] = {}
     for language, channels in (content.get("languages") or {}).items():
-        variant = channels.get("email")
-        for place, text in checks.texts_of(variant) if variant else ():
-            part = f"{language}.{place.partition('.')[0]}"
-            fields.setdefault(part, []).append((f"{language}.email.{place}", text))
+        for channel, variant in channels.items():
+            for place, text in checks.texts_of(variant, channel) if variant else ():
+                part = f"{language}.{channel}.{place.partition('.')[0]}"
+                fields.setdefault(part, []).append((f"{language}.{channel}.{place}", text))
     return fields
 
 

@@ -44,7 +44,7 @@ def _offer_slots(n: int) -> tuple[Slot, ...]:
 
 
 _ALL = (
-    Slot("greeting", "text", 60, "member", "Anrede", "greeting", "Hallo Jörg,", required=True),
+    Slot("greeting", "text", 92, "member", "Anrede", "greeting", "Hallo Jörg,", required=True),
     Slot("first_name", "text", 40, "member", "Vorname", "first name", "Jörg"),
     Slot("last_name", "text", 40, "member", "Nachname", "last name", "Müller"),
     Slot("favourite_course", "text", 60, "member", "Lieblingskurs", "favourite course", "Yoga"),

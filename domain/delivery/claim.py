@@ -75,6 +75,8 @@ WITH due AS MATERIALIZED (
 )
 SELECT k.id, k.address, k.address_norm, k.language, k.tracked, k.attempt, k.state, k.purpose,
   n.content AS notice, n.campaign_id AS about, n.revision_id AS revision,
+  :channel = 'sms' AND EXISTS (SELECT FROM message x WHERE x.tenant_id = :tenant AND x.member_id = k.member_id
+    AND x.channel = 'sms' AND x.accepted_at IS NOT NULL) AS known,
   b.id AS member_id, b.first_name, b.last_name, b.salutation, b.time_zone, b.favourite_course, b.last_visit_at,
   b.attributes
 FROM taken k LEFT JOIN notice n ON n.tenant_id = :tenant AND n.id = k.notice_id
@@ -105,7 +107,7 @@ class NoticeContent:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """One message to render and hand over."""
+    """One message to render and hand over. `known`: the person had a text from us before."""
 
     id: UUID
     attempt_id: UUID
@@ -115,6 +117,7 @@ class Claimed:
     language: str
     tracked: bool
     purpose: str
+    known: bool
     member: MemberFacts
     notice: NoticeContent | None = None
 
@@ -167,6 +170,7 @@ def _claimed(row: Any, attempt_id: UUID) -> Claimed:
         language=row.language,
         tracked=row.tracked,
         purpose=row.purpose,
+        known=row.known,
         member=_member(row),
         notice=NoticeContent(row.notice, row.about, row.revision) if row.notice is not None else None,
     )

@@ -6,7 +6,6 @@ database: they queue ids, and one marker writes them all with one statement per 
 
 import asyncio
 import threading
-import time
 from collections import deque
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +19,8 @@ from domain.delivery import answers, marks, stop_loss, supply
 from domain.delivery.answers import Answer, Start
 from domain.delivery.claim import Claimed, Work
 from domain.delivery.outlets import Outlet
-from domain.delivery.rules import Reason, wait_before
+from domain.delivery.pace import Pace
+from domain.delivery.rules import Reason, boottime, wait_before
 from kernel import log
 from kernel.ids import new_id
 
@@ -29,6 +29,7 @@ _CONTROL_SECONDS = 0.25
 _RENEW_SHARE = 4  # the lease is renewed after a quarter of it, and nothing begins in its last quarter
 _MOST_IN_A_ROW = 5  # refusals that concern the relay, before the run gives up for now
 _STRAGGLER_SECONDS = 5.0
+_OURS = frozenset({Scope.ACCOUNT, Scope.SENDER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +57,10 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class _Due:
-    """A claimed message: until when it is ours, and not before when it may begin, on the clock of `_boottime`."""
+    """A claimed message, and until when it is ours, on the clock of `boottime`."""
 
     message: Claimed
     lease_until: float
-    begin_at: float
 
 
 class _NotNow(Exception):  # noqa: N818
@@ -73,7 +73,7 @@ class _Run:
     def __init__(self, job: Job) -> None:
         self._job = job
         self._marker = marks.Marker(job.tenant_id, job.owner)
-        self._until = _boottime() + job.seconds
+        self._until = boottime() + job.seconds
         self._renewed_until = 0.0
         self._leasing = asyncio.Lock()
         self._queue: deque[_Due] = deque()
@@ -89,6 +89,7 @@ class _Run:
         self._opted_out: set[str] = set()
         self._slow: dict[str, float] = {}
         self._supply = supply.Supply(job.tenant_id, job.work, job.outlet, job.owner, job.lease)
+        self._pace = Pace(job.outlet.rate, self._supply.more_slots) if job.outlet.rate is not None else None
 
     async def go(self) -> Outcome:
         marker = asyncio.create_task(self._marker.run())
@@ -110,13 +111,15 @@ class _Run:
 
     def _end(self) -> None:
         self._stopping = True
+        if self._pace is not None:
+            self._pace.close()
         self._queue.clear()
         self._work.set()
         self._room.set()
 
     async def _claim_all(self) -> None:
         """Keep the queue filled until nothing is due, the time is over or the run must stop."""
-        while not self._stopping and (_boottime() < self._until or self._waits_for_a_straggler()):
+        while not self._stopping and (boottime() < self._until or self._waits_for_a_straggler()):
             taken = await self._claim_one()
             if taken is None or (taken.looked_at == 0 and taken.wait is None):
                 break
@@ -131,29 +134,29 @@ class _Run:
 
     def _waits_for_a_straggler(self) -> bool:
         """One session hangs and others are free: they go on instead of waiting for it."""
-        hanging = sum(_boottime() - since > _STRAGGLER_SECONDS for since in self._busy.values())
+        hanging = sum(boottime() - since > _STRAGGLER_SECONDS for since in self._busy.values())
         return 0 < hanging < self._job.outlet.sessions
 
     async def _wait_for_tokens(self, seconds: float) -> bool:
         """The rate of the account is used up for now. False when waiting is not worth it in this run."""
-        if _boottime() + seconds > self._until:
+        if boottime() + seconds > self._until:
             return False
         await asyncio.sleep(min(seconds, _CONTROL_SECONDS * 8))
         return not self._stopping
 
     async def _claim_one(self) -> supply.Taken | None:
         async with self._leasing:
-            before = _boottime()
+            before = boottime()
             try:
                 taken = await asyncio.to_thread(self._supply.claim, SLICE)
             except SQLAlchemyError as error:
                 log.get("delivery").warning("claim.failed", error=type(error).__name__)
                 return None
         if taken is not None and not self._stopping:
-            begin, lease_until = _boottime() + taken.delay, before + self._job.lease
-            self._queue.extend(
-                _Due(message, lease_until, begin + n * taken.gap) for n, message in enumerate(taken.messages)
-            )
+            lease_until = before + self._job.lease
+            self._queue.extend(_Due(message, lease_until) for message in taken.messages)
+            if self._pace is not None:
+                self._pace.add(taken.slots, taken.begin_at)
         return taken
 
     async def _hand_back(self) -> None:
@@ -166,7 +169,7 @@ class _Run:
         door = self._job.outlet.open()
         try:
             while (work := await self._next()) is not None:
-                self._busy[n] = _boottime()
+                self._busy[n] = boottime()
                 try:
                     await self._deliver(door, work)
                 finally:
@@ -179,8 +182,6 @@ class _Run:
             if self._queue:
                 work = self._queue.popleft()
                 self._room.set()
-                if (early := work.begin_at - _boottime()) > 0:
-                    await asyncio.sleep(early)
                 return work
             if self._drained:
                 return None
@@ -190,6 +191,7 @@ class _Run:
 
     async def _deliver(self, door: Door[Any], due: _Due) -> None:
         message = due.message
+        slot = await self._pace.soon() if self._pace is not None else None
         if self._stopping or message.address_norm in self._opted_out or self._too_late(due.lease_until):
             return
         start = Start(message.id, message.attempt_id)
@@ -205,14 +207,15 @@ class _Run:
             log.get("delivery").warning("message.render_failed", id=str(message.id), error=type(error).__name__)
             self._answer(Answer(*start.key, "failed", Reason.RENDER_ERROR, words=type(error).__name__))
             return
-        await self._transmit(door, message, parcel, due.lease_until)
+        await self._transmit(door, due, parcel, slot)
 
     def _slowed(self, address_norm: str) -> float:
         """Return for how many seconds the provider of this address wants no more."""
         until = self._slow.get(address_norm.rpartition("@")[2])
-        return 0.0 if until is None else until - _boottime()
+        return 0.0 if until is None else until - boottime()
 
-    async def _transmit(self, door: Door[Any], message: Claimed, parcel: Any, lease_until: float) -> None:
+    async def _transmit(self, door: Door[Any], due: _Due, parcel: Any, slot: float | None) -> None:
+        message, lease_until = due.message, due.lease_until
         start = Start(message.id, message.attempt_id)
         begun = False
 
@@ -221,7 +224,8 @@ class _Run:
             if self._stopping or self._too_late(lease_until) or not await self._marker.may_begin(start):
                 raise _NotNow
             begun = True
-            if self._too_late(lease_until):
+            in_turn = self._pace is None or await self._pace.moment(slot)
+            if not in_turn or self._too_late(lease_until):
                 self._answer(Answer(*start.key, "pending", Reason.NOT_TRANSMITTED, counted=False))
                 raise _NotNow
 
@@ -231,6 +235,7 @@ class _Run:
             return
         except SendFailed as failure:
             self._refused(start, message, failure)
+            await self._slow_down(message, failure)
         except Exception as error:  # noqa: BLE001 - not the relay's fault, and the others go on
             log.get("delivery").exception("message.send_failed", id=str(message.id))
             state, reason = ("unknown", Reason.NO_ANSWER) if begun else ("failed", Reason.RENDER_ERROR)
@@ -242,7 +247,7 @@ class _Run:
 
     def _too_late(self, lease_until: float) -> bool:
         """True in the last quarter of the lease: whoever was stopped that long begins nothing."""
-        return _boottime() > max(lease_until, self._renewed_until) - self._job.lease / _RENEW_SHARE
+        return boottime() > max(lease_until, self._renewed_until) - self._job.lease / _RENEW_SHARE
 
     def _answer(self, answer: Answer) -> None:
         self._sent += answer.state == "sent"
@@ -259,11 +264,22 @@ class _Run:
             return
         if failure.kind is FailureKind.THROTTLE and failure.scope is Scope.DOMAIN:
             wait = wait_before(message.attempt, failure.retry_after)
-            self._slow[message.address_norm.rpartition("@")[2]] = _boottime() + wait
+            self._slow[message.address_norm.rpartition("@")[2]] = boottime() + wait
             return
         self._in_a_row = self._in_a_row + 1 if answers.slows_down(failure) else 0
         if self._in_a_row >= _MOST_IN_A_ROW:
             self._end()
+
+    async def _slow_down(self, message: Claimed, failure: SendFailed) -> None:
+        """The provider asked the sender to wait: this run, and every other one."""
+        if self._pace is None or failure.kind is not FailureKind.THROTTLE or failure.scope not in _OURS:
+            return
+        wait = wait_before(message.attempt, failure.retry_after)
+        self._pace.pause(wait)
+        try:
+            await asyncio.to_thread(self._supply.slow_down, wait)
+        except SQLAlchemyError as error:  # this run waits; the others are told so by the provider
+            log.get("delivery").warning("pace.not_slowed", error=type(error).__name__)
 
     def _stop(self, problem: str) -> None:
         self._problem = problem
@@ -274,7 +290,7 @@ class _Run:
         while True:
             await asyncio.sleep(job.lease / _RENEW_SHARE)
             async with self._leasing:
-                before = _boottime()
+                before = boottime()
                 try:
                     await asyncio.to_thread(marks.renew, job.tenant_id, job.owner, job.lease)
                 except SQLAlchemyError as error:  # without a renewal the deadline stops us
@@ -298,11 +314,6 @@ class _Run:
             if not sending:
                 self._end()
         await self._hand_back()
-
-
-def _boottime() -> float:
-    """A clock that runs on while the machine sleeps, so that a stopped worker knows that its lease is over."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def _sent(start: Start, answered: Answered) -> Answer:

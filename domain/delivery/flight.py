@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from domain.campaigns import revisions
-from domain.delivery import gate
+from domain.delivery import cost, gate
+from domain.delivery.cost import Estimate
 from domain.delivery.materialise import languages_of
+from domain.senders import health
 from kernel import db
 from models import Campaign, Sender, Tenant
 
@@ -20,6 +22,7 @@ class FlightCheck:
     skipped: dict[str, int]
     ready: bool
     problems: list[str]
+    estimate: Estimate | None = None
 
 
 def check(session: Session, campaign: Campaign) -> FlightCheck:
@@ -41,7 +44,15 @@ def check(session: Session, campaign: Campaign) -> FlightCheck:
     skipped = {str(reason): n for reason, n in sorted(counts.items(), key=lambda item: -item[1])}
     if will_send == 0:
         problems.append("nobody_reachable")
-    return FlightCheck(will_send + sum(skipped.values()), will_send, skipped, not problems, problems)
+    estimated = cost.estimate(session, campaign, judged, will_send)
+    if estimated is not None and _too_dear(campaign, estimated):
+        problems.append("over_cost_ceiling")
+    return FlightCheck(will_send + sum(skipped.values()), will_send, skipped, not problems, problems, estimated)
+
+
+def _too_dear(campaign: Campaign, estimated: Estimate) -> bool:
+    ceiling = campaign.cost_ceiling_minor
+    return ceiling is not None and estimated.cost_minor is not None and estimated.cost_minor > ceiling
 
 
 def _problems(session: Session, campaign: Campaign) -> list[str]:
@@ -49,8 +60,11 @@ def _problems(session: Session, campaign: Campaign) -> list[str]:
     problems = []
     if not tenant.postal_address or not tenant.imprint_url:
         problems.append("imprint_missing")
-    if campaign.sender_id is None or session.get(Sender, campaign.sender_id) is None:
+    sender = session.get(Sender, campaign.sender_id) if campaign.sender_id else None
+    if sender is None or sender.channel != campaign.channel:
         problems.append("sender_missing")
+    elif (obstacle := health.obstacle(session, sender)) is not None:
+        problems.append(obstacle)
     if campaign.current_revision_id is None:
         problems.append("no_content")
     elif revisions.open_blockers(session, revisions.current(session, campaign)):

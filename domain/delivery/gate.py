@@ -17,6 +17,7 @@ from sqlalchemy.sql.selectable import CTE
 from domain.audience import selection
 from domain.campaigns import seal
 from domain.delivery.rules import HANDED_OVER, Reason
+from domain.senders import health
 from kernel import db
 from models import Campaign, Consent, ContactPoint, Member, Message, Sender, Suppression, Tenant
 
@@ -151,9 +152,10 @@ def obstacle(session: Session, campaign: Campaign) -> str | None:
         return "tenant_suspended"
     if not tenant.postal_address or not tenant.imprint_url:
         return "imprint_missing"
-    if campaign.sender_id is None or session.get(Sender, campaign.sender_id) is None:
+    sender = session.get(Sender, campaign.sender_id) if campaign.sender_id else None
+    if sender is None or sender.channel != campaign.channel:
         return "sender_missing"
-    return None
+    return health.obstacle(session, sender)
 
 
 _IN_FORCE = "(x.expires_at IS NULL OR x.expires_at > clock_timestamp())"

@@ -54,7 +54,10 @@ WITH started AS (
     CASE reason WHEN '{Reason.OPTED_OUT}' THEN 'opt_out' ELSE 'hard_bounce' END,
     'provider', jsonb_build_object('message', id, 'code', provider_code), 'system'
   FROM answered WHERE state = 'bounced' AND address_norm IS NOT NULL
-  ON CONFLICT DO NOTHING
+  ON CONFLICT (tenant_id, channel, address_norm, purpose) WHERE lifted_at IS NULL DO UPDATE
+    SET reason = excluded.reason, source = excluded.source, evidence = excluded.evidence, expires_at = NULL,
+      updated_at = clock_timestamp()
+    WHERE suppression.expires_at IS NOT NULL
 ), told AS (
   INSERT INTO message_event (tenant_id, campaign_id, message_id, kind, reason)
   SELECT :tenant, campaign_id, id, state, reason FROM answered WHERE state <> 'pending'

@@ -5,15 +5,27 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from channels.base import Door
 from channels.email import settings as relays
 from channels.email.session import SmtpSession
 from channels.email.settings import Relay
+from channels.sms import adapter as sms
+from channels.telegram import adapter as telegram
+from channels.telegram.settings import PROVIDER as TELEGRAM
+from channels.telegram.settings import BadToken, Bot
+from channels.twilio.settings import Account, BadAccount
+from channels.whatsapp import adapter as whatsapp
 from domain.identity import tenants
+from domain.senders import accounts, checks
+from domain.senders.service import ACCOUNT_OF
+from kernel import db
+from kernel.errors import Invalid, NotFound
 from kernel.settings import get_settings
-from models import Campaign, Sender
+from kernel.vault import BadSeal
+from models import Campaign, ProviderAccount, Sender
 
 
 class NoOutlet(Exception):  # noqa: N818 - the answer to "which way"
@@ -47,21 +59,97 @@ def through(relay: Relay, sessions: int) -> Outlet:
 def of_campaign(session: Session, campaign: Campaign) -> Outlet:
     """Return the way out of a campaign's messages. Raises NoOutlet for a channel without working credentials."""
     sender = session.get(Sender, campaign.sender_id) if campaign.sender_id else None
-    if sender is None:
+    if sender is None or sender.channel != campaign.channel:
         raise NoOutlet("sender_missing")
-    return of(session, campaign.channel, None)
+    return of(session, campaign.channel, sender.account_id, sender.from_address)
 
 
-def of(session: Session, channel: str, account_id: UUID | None) -> Outlet:
-    """Return the way out of a channel's messages through an account, or through the operator's relay."""
-    if channel == "email" and account_id is None:
-        return _operators_relay(session)
-    raise NoOutlet("account_missing")
+def of(session: Session, channel: str, account_id: UUID | None, address: str | None = None) -> Outlet:
+    """Return the way out of a channel's messages through an account, or through the operator's relay for mail.
+
+    `address` is what they come from; without one, that of the sender who uses the account.
+    """
+    helo = checks.helo_of(tenants.current(session).slug)
+    if account_id is None:
+        return _operators_relay(channel, helo)
+    try:
+        account = accounts.get(session, account_id)
+    except NotFound:
+        raise NoOutlet("account_missing") from None
+    if not accounts.is_open(account):
+        raise NoOutlet("account_paused")
+    if ACCOUNT_OF.get(channel) != account.kind:
+        raise NoOutlet("account_missing")
+    try:
+        open_ = _DOORS[channel](account, helo, address or _address_of(session, channel, account_id))
+    except (BadSeal, Invalid, BadAccount, BadToken):
+        raise NoOutlet("account_broken") from None
+    return Outlet(
+        channel=channel,
+        open=open_,
+        sessions=account.sessions,
+        key=f"account:{account.id}",
+        rate=account.rate_per_second,
+        account_id=account.id,
+    )
 
 
-def _operators_relay(session: Session) -> Outlet:
+def _operators_relay(channel: str, helo: str) -> Outlet:
     settings = get_settings()
+    if channel != "email":
+        raise NoOutlet("account_missing")
     if settings.smtp_url is None:
         raise NoOutlet("relay_missing")
-    helo = f"{tenants.current(session).slug}.localhost".lower()
     return through(relays.parse(settings.smtp_url, helo=helo), settings.smtp_sessions)
+
+
+def _address_of(session: Session, channel: str, account_id: UUID) -> str:
+    found = session.execute(
+        select(Sender.from_address)
+        .where(Sender.tenant_id == db.tenant_of(session), Sender.channel == channel, Sender.account_id == account_id)
+        .order_by(Sender.is_default.desc(), Sender.id)
+        .limit(1)
+    ).scalar_one_or_none()
+    if found is None:
+        raise NoOutlet("sender_missing")
+    return found
+
+
+def _mail(account: ProviderAccount, helo: str, _address: str) -> Callable[[], Door[Any]]:
+    relay = checks.relay_of_account(account, helo=helo)
+    return lambda: SmtpSession(relay)
+
+
+def twilio_account(account: ProviderAccount, address: str) -> Account:
+    """Return the credentials as the doors of Twilio take them."""
+    settings = get_settings()
+    return Account(
+        sid=str(account.settings["account_sid"]),
+        token=accounts.secret_of(account),
+        sender=address,
+        base_url=settings.twilio_url,
+        reports_to=f"{settings.base_url}/hooks/twilio/{account.path_token}/status",
+    )
+
+
+def telegram_bot(account: ProviderAccount) -> Bot:
+    """Return the bot of an account."""
+    return Bot(accounts.secret_of(account), base_url=get_settings().telegram_url or TELEGRAM)
+
+
+def _sms(account: ProviderAccount, _helo: str, address: str) -> Callable[[], Door[Any]]:
+    credentials = twilio_account(account, address)
+    return lambda: sms.door(credentials)
+
+
+def _whatsapp(account: ProviderAccount, _helo: str, address: str) -> Callable[[], Door[Any]]:
+    credentials = twilio_account(account, address)
+    return lambda: whatsapp.door(credentials)
+
+
+def _telegram(account: ProviderAccount, _helo: str, _address: str) -> Callable[[], Door[Any]]:
+    bot = telegram_bot(account)
+    return lambda: telegram.door(bot)
+
+
+_DOORS = {"email": _mail, "sms": _sms, "whatsapp": _whatsapp, "telegram": _telegram}

@@ -13,16 +13,19 @@ from sqlalchemy.orm import Session
 
 from channels.base import TextParcel
 from channels.email.addresses import envelope
+from channels.email.dkim import Signer
 from channels.email.mime import Parts, Skeleton
 from channels.email.session import Envelope
 from domain.campaigns import revisions
 from domain.campaigns import service as campaigns
 from domain.content.member_values import usable_name
-from domain.delivery import render, texts
+from domain.delivery import render, return_path, texts
 from domain.delivery.claim import Claimed, NoticeContent
 from domain.identity import tenants
+from domain.senders import domains
 from kernel import clock, db
 from kernel.errors import NotFound
+from kernel.settings import get_settings
 from models import Campaign, DraftRevision
 
 _TEST = "[Test] "
@@ -48,7 +51,8 @@ class Mails:
         data = self.rendering.message(
             message.id, message.address, message.member, message.language, tracked=message.tracked
         )
-        return Envelope(self.rendering.from_address, envelope(message.address), data)
+        back = _way_back(self.rendering.tenant_id, message.id, self.rendering.from_address)
+        return Envelope(back, envelope(message.address), data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,12 @@ class Texts:
 
     def make(self, message: Claimed) -> TextParcel:
         return self.rendering.message(
-            message.id, message.address, message.member, message.language, tracked=message.tracked
+            message.id,
+            message.address,
+            message.member,
+            message.language,
+            tracked=message.tracked,
+            first=not message.known,
         )
 
 
@@ -79,6 +88,7 @@ class Notices:
     from_name: str
     from_address: str
     reply_to: str | None
+    signer: Signer | None
     tests: dict[UUID, Maker]
 
     def make(self, message: Claimed) -> Parcel:
@@ -125,7 +135,15 @@ class Notices:
                 text=(),
             )
         )
-        return Envelope(self.from_address, envelope(message.address), data)
+        signed = self.signer.sign(data) if self.signer is not None else data
+        back = _way_back(self.tenant_id, message.id, self.from_address)
+        return Envelope(back, envelope(message.address), signed)
+
+
+def _way_back(tenant_id: UUID, message_id: UUID, from_address: str) -> str:
+    """Return where a bounce goes: to our own door, signed for this message, or to the sender where there is none."""
+    domain = get_settings().bounce_domain
+    return return_path.address_for(tenant_id, message_id, domain) if domain else from_address
 
 
 def for_notices(session: Session, channel: str) -> Maker:
@@ -133,4 +151,5 @@ def for_notices(session: Session, channel: str) -> Maker:
     sender = tenants.default_sender(session, channel)
     address = envelope(sender.from_address) if channel == "email" else sender.from_address
     reply_to = envelope(sender.reply_to) if channel == "email" and sender.reply_to else None
-    return Notices(db.tenant_of(session), channel, sender.from_name, address, reply_to, {})
+    signer = domains.signers_for(session, address.rpartition("@")[2]) if channel == "email" else None
+    return Notices(db.tenant_of(session), channel, sender.from_name, address, reply_to, signer, {})

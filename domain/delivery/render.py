@@ -12,10 +12,12 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from channels.email.addresses import envelope
+from channels.email.dkim import Signer
 from channels.email.mime import Parts, Skeleton
 from domain.campaigns import frame
 from domain.content.compile import CompiledEmail, RenderedEmail, compile_email
 from domain.content.member_values import MemberFacts, usable_name, values_for
+from domain.senders import domains
 from kernel import clock
 from kernel.settings import get_settings
 from kernel.tokens import get_signer
@@ -41,6 +43,7 @@ class Rendering:
     from_address: str
     domain: str
     variants: Mapping[str, Variant]
+    signer: Signer | None = None
 
     def values(self, member: MemberFacts, language: str, now: datetime) -> dict[str, str]:
         return values_for(member, language=language, form=self.form, time_zone=self.time_zone, now=now)
@@ -64,7 +67,7 @@ class Rendering:
             }
             values["pixel"] = link("o", self.tenant_id, message_id)
         filled = variant.compiled.fill(values)
-        return variant.skeleton.splice(
+        data = variant.skeleton.splice(
             Parts(
                 to_address=envelope(address),
                 to_name=" ".join(filter(None, (usable_name(member.first_name), usable_name(member.last_name)))),
@@ -76,6 +79,7 @@ class Rendering:
                 list_unsubscribe=unsubscribe,
             )
         )
+        return self.signer.sign(data) if self.signer is not None else data
 
 
 _PATHS = {"u": "/u/{}", "c": "/t/c/{}", "o": "/t/o/{}.gif"}
@@ -118,4 +122,5 @@ def prepare(session: Session, campaign: Campaign, revision: DraftRevision, *, ma
             extra={"X-Content-Origin": revision.origin},
         )
         variants[language] = Variant(compiled, skeleton)
-    return Rendering(campaign.tenant_id, campaign.id, form, tenant.time_zone, address, domain, variants)
+    signer = domains.signers_for(session, domain)
+    return Rendering(campaign.tenant_id, campaign.id, form, tenant.time_zone, address, domain, variants, signer)

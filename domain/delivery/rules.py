@@ -1,6 +1,7 @@
 """Delivery in words and numbers: states, reasons, and how long to wait. Pure."""
 
 import random
+import time
 from enum import StrEnum
 
 OPEN = ("pending", "deferred", "claimed", "sending")
@@ -35,6 +36,7 @@ class Reason(StrEnum):
     TOO_MANY_ATTEMPTS = "too_many_attempts"
     REFUSED = "refused"
     OPTED_OUT = "opted_out"
+    UNDELIVERED = "undelivered"
     NO_ANSWER = "no_answer"
     CANCELLED = "cancelled"
     GIVEN_UP = "given_up"
@@ -45,13 +47,13 @@ class Reason(StrEnum):
 SENTENCES: dict[str, tuple[str, str]] = {
     Reason.RESTRICTED: ("Die Verarbeitung ist eingeschränkt.", "Processing is restricted for this person."),
     Reason.ERASED: ("Das Mitglied wurde gelöscht.", "The member was deleted."),
-    Reason.NO_ADDRESS: ("Es ist keine E-Mail-Adresse bekannt.", "No e-mail address is known."),
-    Reason.INVALID_ADDRESS: ("An die E-Mail-Adresse lässt sich nichts zustellen.",
-                             "Nothing can be delivered to the e-mail address."),
+    Reason.NO_ADDRESS: ("Für diesen Kanal ist keine Adresse bekannt.", "No address is known for this channel."),
+    Reason.INVALID_ADDRESS: ("An diese Adresse lässt sich nichts zustellen.",
+                             "Nothing can be delivered to this address."),
     Reason.SUPPRESSED: ("Die Adresse ist gesperrt (Abmeldung, Beschwerde oder Rückläufer).",
                         "The address is suppressed (unsubscribed, complained or bounced)."),
-    Reason.NO_CONSENT: ("Für Werbung per E-Mail liegt keine Einwilligung vor.",
-                        "There is no consent for marketing by e-mail."),
+    Reason.NO_CONSENT: ("Für Werbung auf diesem Kanal liegt keine Einwilligung vor.",
+                        "There is no consent for marketing on this channel."),
     Reason.SHARED_ADDRESS: ("Ein anderes Mitglied mit derselben Adresse bekommt die Nachricht.",
                             "Another member with the same address gets the message."),
     Reason.FREQUENCY_CAP: ("In den letzten Tagen gingen schon so viele Nachrichten an diese Person, wie erlaubt sind.",
@@ -61,10 +63,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
     Reason.TOO_LATE: ("Die Zeit, in der die Nachricht sinnvoll war, ist vorbei.",
                       "The time in which the message made sense has passed."),
     Reason.QUIET_HOURS: ("Die Ruhezeit wird abgewartet.", "It waits for the end of the quiet hours."),
-    Reason.RETRY: ("Der Mailserver bat um einen späteren Versuch.", "The mail server asked for a later attempt."),
-    Reason.RELAY_AWAY: ("Der Mailserver ist gerade nicht erreichbar.", "The mail server cannot be reached now."),
-    Reason.RELAY_REFUSES: ("Der Mailserver nimmt von diesem Absender nichts an; die Kampagne wartet auf die Reparatur.",
-                           "The mail server takes nothing from this sender; the campaign waits for the repair."),
+    Reason.RETRY: ("Der Anbieter bat um einen späteren Versuch.", "The provider asked for a later attempt."),
+    Reason.RELAY_AWAY: ("Der Anbieter ist gerade nicht erreichbar.", "The provider cannot be reached now."),
+    Reason.RELAY_REFUSES: ("Der Anbieter nimmt von diesem Absender nichts an; die Kampagne wartet auf die Reparatur.",
+                           "The provider takes nothing from this sender; the campaign waits for the repair."),
     Reason.THROTTLED: ("Der Anbieter des Empfängers nimmt gerade nur wenige Nachrichten an; es geht später weiter.",
                        "The recipient's provider takes few messages now; it goes on later."),
     Reason.DECLINED: ("Der Anbieter wollte diese Nachricht jetzt nicht zustellen.",
@@ -74,7 +76,9 @@ SENTENCES: dict[str, tuple[str, str]] = {
     Reason.RENDER_ERROR: ("Die Nachricht ließ sich für dieses Mitglied nicht erstellen.",
                           "The message could not be made for this member."),
     Reason.TOO_MANY_ATTEMPTS: ("Nach vielen Versuchen aufgegeben.", "Given up after many attempts."),
-    Reason.REFUSED: ("Der Mailserver hat die Nachricht abgelehnt.", "The mail server refused the message."),
+    Reason.REFUSED: ("Der Anbieter hat die Nachricht abgelehnt.", "The provider refused the message."),
+    Reason.UNDELIVERED: ("Der Anbieter konnte die Nachricht nicht zustellen.",
+                         "The provider could not deliver the message."),
     Reason.OPTED_OUT: ("Die Person hat dem Anbieter gesagt, dass sie nichts mehr möchte.",
                        "The person told the provider to stop."),
     Reason.NO_ANSWER: ("Die Verbindung brach im letzten Schritt ab: vielleicht zugestellt, vielleicht nicht.",
@@ -92,7 +96,7 @@ _STATE_SENTENCES: dict[str, tuple[str, str]] = {
     "pending": ("Die Nachricht wartet auf den Versand.", "The message waits to be sent."),
     "claimed": ("Die Nachricht wird gerade vorbereitet.", "The message is being prepared."),
     "sending": ("Die Nachricht wird gerade übergeben.", "The message is being handed over."),
-    "sent": ("Der Mailserver hat die Nachricht angenommen.", "The mail server accepted the message."),
+    "sent": ("Der Anbieter hat die Nachricht angenommen.", "The provider accepted the message."),
     "deferred": ("Die Nachricht wird später versandt.", "The message is sent later."),
     "unknown": ("Ob die Nachricht ankam, ist unbekannt.", "Whether the message arrived is not known."),
     "delivered": ("Die Nachricht wurde zugestellt.", "The message was delivered."),
@@ -113,3 +117,8 @@ def wait_before(attempt: int, retry_after: float | None = None) -> float:
         return min(retry_after, LONGEST_WAIT)
     ceiling = min(LONGEST_WAIT, _FIRST_WAIT * _GROWTH ** max(0, attempt - 1))
     return ceiling / 2 + random.random() * ceiling / 2  # noqa: S311 - jitter, not a secret
+
+
+def boottime() -> float:
+    """A clock that runs on while the machine sleeps, so that a stopped worker knows that its lease is over, seconds."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)

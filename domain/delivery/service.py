@@ -1,9 +1,5 @@
-"""What comes back from people: opens, clicks and unsubscribes; and sending again what failed."""
+"""What comes back from people: unsubscribes; and sending again what failed."""
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import select, text
@@ -16,91 +12,13 @@ from domain.delivery import proof
 from domain.delivery.rules import Reason
 from kernel import clock, db, outbox
 from kernel.errors import Conflict
-from models import Message, MessageEvent, TrackedLink
-
-_SOON = timedelta(seconds=5)
-_AGENTS = re.compile(
-    r"bot|crawl|spider|scan|preview|fetch|curl|wget|python|java/|go-http|okhttp|headless|proofpoint|mimecast|barracuda",
-    re.IGNORECASE,
-)
-_PROXIES = re.compile(r"GoogleImageProxy|YahooMailProxy", re.IGNORECASE)
-_PREFETCH = ("purpose", "sec-purpose", "x-moz", "x-purpose")
-
-
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """What a request tells about who makes it; header names in lower case."""
-
-    method: str
-    headers: Mapping[str, str]
-
-
-def actor_of(visit: Visit, message: Message) -> tuple[str, str | None]:
-    """Return human, proxy or machine with the reason."""
-    agent = visit.headers.get("user-agent", "")
-    if visit.method not in {"GET", "POST"}:
-        return "machine", "method"
-    if any("prefetch" in visit.headers.get(name, "").lower() for name in _PREFETCH):
-        return "machine", "prefetch"
-    if _PROXIES.search(agent):
-        return "proxy", "mail_proxy"
-    if not agent or agent == "Mozilla/5.0" or _AGENTS.search(agent):
-        return "machine", "agent"
-    if message.accepted_at is None or clock.now() - message.accepted_at < _SOON:
-        return "machine", "too_soon"
-    return "human", None
+from models import Message, MessageEvent
 
 
 def find(session: Session, message_id: UUID) -> Message | None:
     return session.execute(
         select(Message).where(Message.tenant_id == db.tenant_of(session), Message.id == message_id)
     ).scalar_one_or_none()
-
-
-def _record(session: Session, message: Message, kind: str, actor: str, reason: str | None, link_n: int | None) -> None:
-    session.add(
-        MessageEvent(
-            tenant_id=message.tenant_id,
-            campaign_id=message.campaign_id,
-            message_id=message.id,
-            kind=kind,
-            actor=actor,
-            reason=reason,
-            link_n=link_n,
-            details={},
-        )
-    )
-
-
-def record_open(session: Session, message_id: UUID, visit: Visit) -> None:
-    """Note that a message was opened; unknown and untracked messages are ignored."""
-    message = find(session, message_id)
-    if message is None or not message.tracked:
-        return
-    actor, reason = actor_of(visit, message)
-    _record(session, message, "opened", actor, reason, None)
-    if actor in {"human", "proxy"} and message.first_opened_at is None:
-        message.first_opened_at = clock.now()
-    _prove_sent(message)
-    session.flush()
-
-
-def record_click(session: Session, message_id: UUID, link_n: int, visit: Visit) -> str | None:
-    """Note a click and return where it leads; None for a link that this message does not have."""
-    message = find(session, message_id)
-    if message is None:
-        return None
-    link = session.get(TrackedLink, (message.tenant_id, message.campaign_id, message.language, link_n))
-    if link is None:
-        return None
-    if message.tracked:
-        actor, reason = actor_of(visit, message)
-        _record(session, message, "clicked", actor, reason, link_n)
-        if actor == "human" and message.first_clicked_at is None:
-            message.first_clicked_at = clock.now()
-    _prove_sent(message)
-    session.flush()
-    return link.url
 
 
 def _prove_sent(message: Message) -> None:
@@ -137,7 +55,9 @@ def unsubscribe(session: Session, message_id: UUID, *, source: str) -> bool:
         )
     if message.unsubscribed_at is None:
         message.unsubscribed_at = clock.now()
-        _record(session, message, "unsubscribed", "human", source, None)
+        event = MessageEvent(tenant_id=message.tenant_id, campaign_id=message.campaign_id, message_id=message.id)
+        event.kind, event.actor, event.reason, event.details = "unsubscribed", "human", source, {}
+        session.add(event)
     _prove_sent(message)
     session.flush()
     return True

@@ -16,10 +16,15 @@ from domain.campaigns.lifecycle import Status
 from domain.delivery import claim, gate, pace, parcels, texts
 from domain.delivery.claim import Claimed, Work
 from domain.delivery.outlets import Outlet
+from domain.delivery.rules import boottime
 from domain.delivery.stop_loss import WINDOW, Window
+from domain.senders import accounts
 from kernel import db, log
 from kernel.errors import Conflict
 from models import Campaign, Suppression
+
+_MOST_AGAIN = 8
+_REFUSED = "relay: "  # how a hold reason begins when the provider takes nothing from this sender
 
 # The last answers of a campaign, newest first: was the refusal about the sender?
 _LAST = text("""
@@ -31,15 +36,15 @@ ORDER BY id DESC LIMIT :window
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A slice; its messages begin `delay` seconds from now, one `gap` behind the other.
+    """A slice, and as many slots of the account's pace, the first at `begin_at` (on the clock of `rules.boottime`).
 
     `wait`: the rate is used up for now, ask again after so many seconds.
     """
 
     messages: list[Claimed]
     looked_at: int
-    delay: float = 0.0
-    gap: float = 0.0
+    slots: int = 0
+    begin_at: float = 0.0
     wait: float | None = None
 
 
@@ -76,15 +81,30 @@ class Supply:
         self.faults.extend(reversed(rows.all()))
 
     def _take(self, session: Session, most: int) -> Taken:
-        wanted, delay, gap = most, 0.0, 0.0
-        if (rate := self.outlet.rate) is not None:
-            ahead = max(1, min(most, int(rate * pace.AHEAD)))
-            wanted, delay = pace.take(session, key=self.outlet.key, rate=rate, wanted=ahead)
-            gap = pace.spacing(rate)
-            if wanted == 0:
-                return Taken([], 0, wait=delay)
-        taken = claim.claim(session, self.work, owner=self.owner, lease_seconds=self.lease, size=wanted)
-        return Taken(taken.messages, taken.looked_at, delay=delay, gap=gap)
+        if self.outlet.rate is None:
+            taken = claim.claim(session, self.work, owner=self.owner, lease_seconds=self.lease, size=most)
+            return Taken(taken.messages, taken.looked_at)
+        slots, delay = self._slots(session, most)
+        begin_at = boottime() + delay
+        if slots == 0:
+            return Taken([], 0, wait=delay)
+        taken = claim.claim(session, self.work, owner=self.owner, lease_seconds=self.lease, size=slots)
+        return Taken(taken.messages, taken.looked_at, slots, begin_at)
+
+    def _slots(self, session: Session, most: int) -> tuple[int, float]:
+        rate = self.outlet.rate or 1.0
+        wanted = max(1, min(most, int(rate * pace.AHEAD)))
+        return pace.take(session, key=self.outlet.key, rate=rate, wanted=wanted)
+
+    def more_slots(self) -> tuple[int, float]:
+        """Reserve slots for messages that missed theirs: how many, and the seconds until the first."""
+        with db.tenant_session(self.tenant_id) as session:
+            return self._slots(session, _MOST_AGAIN)
+
+    def slow_down(self, seconds: float) -> None:
+        """The provider asked this sender to wait: no run of any process gets a slot before."""
+        with db.tenant_session(self.tenant_id) as session:
+            pace.slow_down(session, key=self.outlet.key, seconds=seconds)
 
     def parcel(self, message: Claimed) -> Any:
         """Return the finished message for the door. Raises BadAddress, or whatever is wrong with its row."""
@@ -149,6 +169,8 @@ def hold(tenant_id: UUID, work: Work, outlet: Outlet, reason: str) -> None:
     """Stop what goes out through an outlet that takes nothing: hold the campaign, and pause the account."""
     with db.tenant_session(tenant_id) as session:
         log.get("delivery").warning("outlet.refuses", channel=outlet.channel, account=str(outlet.account_id or ""))
+        if outlet.account_id is not None and reason.startswith(_REFUSED):
+            accounts.pause(session, outlet.account_id, reason)
         if work.campaign_id is None:
             return
         try:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from channels.base import TextParcel
 from domain.campaigns import frame
-from domain.content.compile_text import CompiledText, compile_text
+from domain.content.compile_text import CompiledText, compile_text, compile_variables
 from domain.content.member_values import MemberFacts, values_for
 from domain.delivery import render
 from kernel import clock
@@ -51,16 +51,23 @@ class TextRendering:
         return compiled.fill(self.values(member, language, clock.now()) | compiled.plain_links())
 
     def message(
-        self, message_id: UUID, address: str, member: MemberFacts, language: str, *, tracked: bool
+        self,
+        message_id: UUID,
+        address: str,
+        member: MemberFacts,
+        language: str,
+        *,
+        tracked: bool,
+        first: bool = True,
     ) -> TextParcel:
-        """Return the finished text for one recipient."""
+        """Return the finished text for one recipient; the first one names the way out."""
         variant = self.variants[language]
         values = self.values(member, language, clock.now()) | variant.compiled.plain_links()
         if tracked:
             links = range(len(variant.compiled.links))
             values |= {f"link:{n}": render.link("c", self.tenant_id, message_id, n) for n in links}
         filled = {name: compiled.fill(values) for name, compiled in variant.variables.items()}
-        body = "" if variant.template else variant.compiled.fill(values)
+        body = "" if variant.template else variant.compiled.fill(values, first=first)
         return parcel(self.tenant_id, message_id, self.channel, address, body, filled, template=variant.template)
 
 
@@ -105,24 +112,19 @@ def prepare(session: Session, campaign: Campaign, revision: DraftRevision) -> Te
     facts = frame.layout_facts(session, campaign)
     cta_url = str(content.get("cta_url") or "")
 
-    def compiled(text: str, language: str) -> CompiledText:
-        return compile_text(
-            {"text": text},
-            channel=campaign.channel,
-            language=language,
-            form=form,
-            offers=offers,
-            cta_url=cta_url,
-            facts=facts,
-        )
-
     variants = {}
     for language, channels in content["languages"].items():
         variant = channels[campaign.channel]
+        options: dict[str, Any] = {
+            "channel": campaign.channel,
+            "language": language,
+            "form": form,
+            "offers": offers,
+            "cta_url": cta_url,
+            "facts": facts,
+        }
         variants[language] = TextVariant(
-            compiled(str(variant.get("text", "")), language),
-            variant.get("template"),
-            {name: compiled(value, language) for name, value in (variant.get("variables") or {}).items()},
+            compile_text(variant, **options), variant.get("template"), compile_variables(variant, **options)
         )
     return TextRendering(campaign.tenant_id, campaign.channel, form, tenant.time_zone, variants)
 

@@ -13,11 +13,21 @@ class Role(StrEnum):
 
 READ_SCOPES = frozenset(
     f"{area}:read"
-    for area in ("campaigns", "members", "knowledge", "conversations", "templates", "settings", "events", "audit")
+    for area in (
+        "campaigns",
+        "members",
+        "knowledge",
+        "conversations",
+        "templates",
+        "settings",
+        "events",
+        "audit",
+        "webhooks",
+    )
 )
 WRITE_SCOPES = frozenset(
     f"{area}:write"
-    for area in ("campaigns", "members", "knowledge", "conversations", "templates", "settings", "consent")
+    for area in ("campaigns", "members", "knowledge", "conversations", "templates", "settings", "consent", "webhooks")
 )
 SEND, APPROVE, KEYS = "campaigns:send", "campaigns:approve", "keys:write"
 SCOPES = READ_SCOPES | WRITE_SCOPES | {SEND, APPROVE, KEYS}
@@ -28,7 +38,7 @@ KEY_SCOPES = SCOPES - {APPROVE}
 OF_ROLE: dict[Role, frozenset[str]] = {
     Role.OWNER: SCOPES,
     Role.MANAGER: SCOPES - {KEYS},
-    Role.EDITOR: READ_SCOPES | (WRITE_SCOPES - {"settings:write"}),
+    Role.EDITOR: READ_SCOPES | (WRITE_SCOPES - {"settings:write", "webhooks:write"}),
     Role.APPROVER: READ_SCOPES | {APPROVE},
     Role.VIEWER: READ_SCOPES - {"audit:read"},
 }

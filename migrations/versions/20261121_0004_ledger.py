@@ -147,7 +147,7 @@ def _count(verb: str, where: str) -> None:
 CREATE OR REPLACE FUNCTION count_messages_{verb}() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   INSERT INTO campaign_count AS c (tenant_id, campaign_id, state, shard, n)
-  SELECT tenant_id, campaign_id, state, pg_backend_pid() % 8, sum(delta)
+  SELECT tenant_id, campaign_id, state, count_shard(), sum(delta)
   FROM ({changes}) AS change
   GROUP BY tenant_id, campaign_id, state
   HAVING sum(delta) <> 0

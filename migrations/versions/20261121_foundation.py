@@ -327,6 +327,7 @@ def upgrade() -> None:
         sa.Column("in_tokens", sa.Integer(), nullable=False),
         sa.Column("cached_tokens", sa.Integer(), nullable=False),
         sa.Column("out_tokens", sa.Integer(), nullable=False),
+        sa.Column("reserved_tokens", sa.Integer(), nullable=False),
         sa.Column("cost_micro", sa.Integer(), nullable=False),
         sa.Column("estimated", sa.Boolean(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),

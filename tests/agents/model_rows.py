@@ -8,11 +8,13 @@ from uuid import UUID
 
 from sqlalchemy import func, select
 
+from agents import budget
 from agents.call import Caller, Question
 from agents.llm.port import Message
 from agents.llm.provider import Provider
 from kernel import db
 from kernel.ids import new_id
+from models import PlanUsage
 from models.agent import AgentRun, ModelCall
 from models.campaigns import Campaign
 from tests.agents.llm.bench import Letter
@@ -58,6 +60,11 @@ class Desk:
         with db.tenant_session(self.tenant_id) as session:
             total = session.scalar(select(func.sum(ModelCall.in_tokens + ModelCall.out_tokens)))
         return total or 0
+
+    def month(self) -> int:
+        """Tokens that the tenant's month counts, spent and reserved."""
+        with db.tenant_session(self.tenant_id) as session:
+            return session.scalar(select(func.sum(PlanUsage.used)).where(PlanUsage.limit_key == budget.KEY)) or 0
 
     def change_row(self, change: Callable[[ModelCall], None]) -> None:
         with db.tenant_session(self.tenant_id) as session:

@@ -188,14 +188,16 @@ def test_a_later_caller_takes_over_from_a_killed_process_and_both_requests_are_p
     row = mine.row()
     assert (row.state, row.attempts, row.estimated) == ("started", 1, True)
     estimate = row.in_tokens + row.out_tokens
-    assert estimate == mine.run().spent_tokens > 0
+    assert estimate == mine.run().reserved_tokens == row.reserved_tokens > 0
+    assert mine.run().spent_tokens == 0
     waited = time.monotonic()
     assert not mine.caller.ask(question()).from_ledger
     assert time.monotonic() - waited < 10
     assert len(server.requests) == 2
     row = mine.row()
     assert (row.state, row.attempts, row.estimated) == ("done", 2, True)
-    assert mine.booked() == mine.run().spent_tokens == estimate + server.billed // 2
+    assert mine.booked() == mine.run().spent_tokens == estimate + server.billed // 2 == mine.month()
+    assert mine.run().reserved_tokens == row.reserved_tokens == 0
 
 
 def test_a_caller_that_finds_the_call_in_flight_for_too_long_pauses(mine: Desk):
@@ -304,3 +306,5 @@ def test_death_at_any_point_costs_at_most_one_more_request_and_nothing_is_unpaid
     assert len(server.requests) <= requests + 1
     assert mine.booked() == mine.run().spent_tokens >= server.billed
     assert mine.caller.ask(question()).from_ledger
+    assert mine.run().reserved_tokens == mine.row().reserved_tokens == 0
+    assert mine.month() == mine.booked()

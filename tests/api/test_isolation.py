@@ -14,10 +14,12 @@ from domain.conversations import service as conversations
 from domain.identity import service as identity
 from domain.identity.rules import Role
 from domain.knowledge import service as knowledge
+from domain.senders import accounts, domains
 from domain.templates import service as templates
+from domain.webhooks import service as webhooks
 from kernel import db
 from kernel.ids import new_id
-from models import AgentQuestion, ImportBatch, Suppression
+from models import AgentQuestion, ImportBatch, Sender, Suppression
 
 DOCUMENT = create_app().openapi()
 OPERATIONS = [
@@ -26,12 +28,17 @@ OPERATIONS = [
     if path.startswith("/api/v1")
     for verb, operation in operations.items()
 ]
-PUBLIC = {("POST", "/api/v1/sessions")}
+PUBLIC = {
+    ("POST", "/api/v1/sessions"),
+    ("POST", "/api/v1/campaigns/tracking/open"),
+    ("POST", "/api/v1/campaigns/tracking/click"),
+}
 # Any principal may end its own session.
 WITHOUT_SCOPE = {("DELETE", "/api/v1/sessions/current")}
 HASH = "0" * 64
 
 BODIES: dict[str, Any] = {
+    "create_chat_link": {"account_id": "00000000-0000-7000-8000-000000000000"},
     "send_test": {"member_id": "00000000-0000-7000-8000-000000000000", "to": "mara@a.example"},
     "change_campaign": {"name": "x"},
     "generate_draft": {},
@@ -53,6 +60,10 @@ BODIES: dict[str, Any] = {
     "add_message": {"author": "member", "text": "x"},
     "change_template": {"name": "x"},
     "change_user": {"active": True},
+    "send_through": {"account_id": None},
+    "replace_secret": {"secret": "another password"},
+    "pause_account": {"reason": "x"},
+    "change_domain": {"dkim": "self"},
 }
 
 
@@ -92,15 +103,22 @@ def foreign(tenants) -> dict[str, UUID]:
         session.add(batch)
         user = identity.add_user(session, name="A", email="a@a.example", role=Role.VIEWER, password=None, actor="t")
         key = identity.issue_key(session, name="a", actor="t").key
+        hook, _ = webhooks.create(session, url="https://a.example/", wanted=["*"], actor="t")
         run = reviews.generate(session, campaign.id, actor="t")
         question = AgentQuestion(tenant_id=tenants.a, campaign_id=campaign.id, run_id=run.id, code="x", text="x")
         session.add(question)
+        account = accounts.create(
+            session, kind="smtp", label="A", settings={"host": "relay.example", "user": "a"}, secret="pw", actor="t"
+        )
+        domain = domains.add(session, domain="a.example", dkim_by="relay", actor="t")
         session.flush()
         return {
             "campaign_id": campaign.id, "revision_id": revision.id, "run_id": run.id, "question_id": question.id,
             "link_id": link.id, "member_id": member.id, "document_id": document.id, "offer_id": offer.id,
             "conversation_id": conversation.id, "template_id": template.id, "suppression_id": suppression.id,
-            "import_id": batch.id, "user_id": user.id, "key_id": key.id,
+            "import_id": batch.id, "webhook_id": hook.id,
+            "user_id": user.id, "key_id": key.id, "account_id": account.id,
+            "domain_id": domain.id, "sender_id": session.query(Sender).one().id,
         }  # fmt: skip
 
 

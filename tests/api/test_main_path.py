@@ -185,7 +185,9 @@ def test_links_lead_only_where_the_campaign_says_and_pictures_always_answer(http
         message_id = stable_id(tenants.a, campaign.id, "0", member.id)
     path = link("c", tenants.a, message_id, 0).partition("/t/")[2]
     good = http.get(f"/t/{path}", follow_redirects=False)
-    assert good.headers["location"] == "https://www.studio.example/kurse?a=1&b=2"
+    target, _, named = good.headers["location"].partition("&utm_source=")
+    assert target == "https://www.studio.example/kurse?a=1&b=2"
+    assert named == "ariia&utm_medium=email&utm_campaign=herbst&utm_content=link-1"
     assert good.headers["referrer-policy"] == "no-referrer"
     for bad in (path[:-1] + ("A" if path[-1] != "A" else "B"), link("o", tenants.a, message_id).rpartition("/")[2]):
         assert http.get(f"/t/c/{bad.removeprefix('c/')}", follow_redirects=False).status_code == 404

@@ -64,7 +64,7 @@ def test_the_page_says_who_gets_what_and_when(browser, url):
         "Rücken-Fit, Yoga und Geräte: vier Wochen alles",
         "hallo@lindenhof.example",
         '<span class="count">24</span>',
-        "Für Werbung per E-Mail liegt keine Einwilligung vor.",
+        "Für Werbung auf diesem Kanal liegt keine Einwilligung vor.",
         "Alle Mitglieder",
         "MEZ",
         "und 20 weitere",

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from domain.campaigns import service as campaigns
 from kernel import db
+from tests.preview import chats
 from tests.preview import studio as studios
 from tests.preview.studio import Studio
 
@@ -106,6 +107,8 @@ def stage(name: str, studio: Studio, page: Page, site: str) -> None:
     """Bring a page of this name onto the screen."""
     if name == "blocked":
         blocked(studio)
+    if name in chats.TEXTS:
+        studio = chats.build(studio, name)
     token = studios.link(studio)
     page.goto(f"{site}/p/{token}", wait_until="networkidle")
     if name == "text":
@@ -133,7 +136,7 @@ def stage(name: str, studio: Studio, page: Page, site: str) -> None:
         page.goto(f"{site}/u/preview")
 
 
-STAGES = ("open", "blocked", "text", "refused", "confirm", "approved", "working", "over", "unsubscribe")
+STAGES = ("open", "blocked", "text", "refused", "confirm", "approved", "working", "over", "unsubscribe", *chats.TEXTS)
 
 
 @pytest.mark.parametrize("width", [1440, 390])

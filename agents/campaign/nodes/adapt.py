@@ -5,7 +5,7 @@ from typing import Any
 from langgraph.runtime import Runtime
 
 from agents.campaign.context import Context
-from agents.campaign.replies import CampaignBase
+from agents.campaign.replies import CampaignBase, Copy, TextBase
 from agents.campaign.state import State
 from domain.campaigns import service as campaigns
 from domain.knowledge import service as knowledge
@@ -22,7 +22,7 @@ def adapt(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         target = campaign.cta_url or next((urls.get(i) for i in plan.offer_ids if urls.get(i)), None) or tenant.website
     parts = state["parts"] | state.get("mended", {})
     languages = {
-        language: {"email": email_blocks(copy, has_offer=bool(plan.offer_ids), has_target=bool(target))}
+        language: {state["channel"]: _variant(copy, state["channel"], has_offer=bool(plan.offer_ids), target=target)}
         for language, copy in parts.items()
     }
     content = {
@@ -36,6 +36,22 @@ def adapt(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     }
     claims = [{"language": language, **claim.model_dump()} for language, copy in parts.items() for claim in copy.claims]
     return {"content": content, "claims": claims}
+
+
+def _variant(copy: Copy, channel: str, *, has_offer: bool, target: str | None) -> dict[str, Any]:
+    if isinstance(copy, CampaignBase):
+        return email_blocks(copy, has_offer=has_offer, has_target=bool(target))
+    return message(copy, channel, has_target=bool(target))
+
+
+def message(copy: TextBase, channel: str, *, has_target: bool) -> dict[str, Any]:
+    """Return the variant of a text: sender and greeting before the words, one link behind them."""
+    if channel == "sms":
+        text = f"{{studio}}: {{greeting}} {copy.text}" + (" {cta_url}" if has_target else "")
+    else:
+        link = f"\n\n{copy.cta_label}: {{cta_url}}" if has_target else ""
+        text = f"{{greeting}}\n\n{copy.text}{link}\n\n{{sender_name}}"
+    return {"text": text, "claims": [claim.model_dump() for claim in copy.claims]}
 
 
 def email_blocks(copy: CampaignBase, *, has_offer: bool, has_target: bool) -> dict[str, Any]:

@@ -40,6 +40,7 @@ def load(_state: State, runtime: Runtime[Context]) -> dict[str, Any]:
             "previous": previous,
             "feedback": texts,
             "style": style,
+            "channel": campaign.channel,
             "languages": [tenant.language],
             "changed": [],
             "findings": [],

@@ -5,8 +5,9 @@ from typing import Any
 from langgraph.runtime import Runtime
 
 from agents.campaign.context import Context
+from agents.campaign.nodes.base import written
 from agents.campaign.nodes.check import blockers
-from agents.campaign.state import State
+from agents.campaign.state import BaseTask, State
 
 
 def repair(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
@@ -18,7 +19,13 @@ def repair(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
             if finding["path"].startswith(f"{language}.")
         ]
         if orders:
-            mended[language] = runtime.context.writer.base(
-                state["plan"], language, state["sources"], state["style"], [*state["feedback"], *orders]
+            task = BaseTask(
+                channel=state["channel"],
+                language=language,
+                plan=state["plan"],
+                sources=state["sources"],
+                style=state["style"],
+                feedback=[*state["feedback"], *orders],
             )
+            mended[language] = written(runtime.context.writer, task)
     return {"mended": mended, "repairs": state["repairs"] + 1}

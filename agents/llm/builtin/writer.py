@@ -8,9 +8,9 @@ import re
 from typing import Any
 
 from agents.campaign.feedback import Style
-from agents.campaign.replies import BriefPlan, CampaignBase, Claim, EmailCopy
+from agents.campaign.replies import BriefPlan, CampaignBase, Claim, EmailCopy, TextBase
 from agents.campaign.state import Source
-from agents.llm.builtin import goals, phrases
+from agents.llm.builtin import goals, phrases, phrases_text
 from agents.llm.builtin.phrases import Phrases
 from agents.llm.builtin.phrases_de import DU, SIE
 from agents.llm.builtin.phrases_en import EN
@@ -100,6 +100,29 @@ def base(plan_: BriefPlan, language: str, sources: list[Source], style: Style) -
         sign_off=phrases.SIGN_OFF[key],
     )
     return CampaignBase(lang="de" if language == "de" else "en", email=copy, claims=claims)
+
+
+def text(plan_: BriefPlan, language: str, style: Style, channel: str) -> TextBase:
+    """Return the words of an SMS, WhatsApp or Telegram message of one language."""
+    said = phrases_for(plan_.objective, language, style.form)
+    if channel == "sms" or style.short:
+        opening = phrases_text.SHORT[language, style.form][plan_.objective]
+        if channel != "sms" and language == "en":
+            opening = opening[0].upper() + opening[1:]
+    else:
+        opening = said.lively if said.lively and style.exclamation and style.tone != "formal" else said.opening
+    parts = [opening.strip()]
+    claims: list[Claim] = []
+    if plan_.offer_ids:
+        parts.append(phrases_text.OFFER[language])
+        claims.append(_offer_claim(plan_.offer_ids[0], phrases_text.OFFER[language]))
+    words = (" " if channel == "sms" else "\n\n").join(parts)
+    return TextBase(
+        lang="de" if language == "de" else "en",
+        text=words if style.exclamation else _calm(words),
+        cta_label=said.cta,
+        claims=claims,
+    )
 
 
 def _calm(text: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from channels.base import FailureKind, Scope, SendFailed, Taken, TextParcel
@@ -52,6 +53,7 @@ def test_texts_arrive_as_they_are(telegram):
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=60))
+@hypothesis_settings(max_examples=40, deadline=None)  # each starts a server
 def test_no_name_breaks_anything(name):
     with FakeTelegram() as telegram:
         text = f"Hallo {name}!"
@@ -90,6 +92,19 @@ def test_telegram_retry_after_and_403(telegram):
     telegram.blocked.add("42")
     blocked = refused(telegram)
     assert (blocked.kind, blocked.retryable) == (FailureKind.OPTOUT, False)
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        ("Forbidden: bot was blocked by the user", FailureKind.OPTOUT),
+        ("Forbidden: user is deactivated", FailureKind.OPTOUT),
+        ("Forbidden: bot can't initiate conversation with a user", FailureKind.PROVIDER_DECLINE),
+    ],
+)
+def test_only_a_persons_own_no_counts_as_theirs(telegram, words, kind):
+    telegram.faults.append(Fault(403, {"ok": False, "description": words}))
+    assert refused(telegram).kind is kind
 
 
 def test_nobody_there_is_surely_not_sent():

@@ -4,6 +4,8 @@ import asyncio
 import base64
 import hashlib
 import hmac
+import logging
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from urllib.parse import urlencode
@@ -11,10 +13,11 @@ from urllib.parse import urlencode
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from twilio.request_validator import RequestValidator
 
 from channels.base import FailureKind, Scope, SendFailed, Taken, TextParcel
 from channels.sms import adapter as sms
-from channels.twilio import signature, webhook
+from channels.twilio import client, errors, signature, webhook
 from channels.twilio.settings import Account, BadAccount
 from channels.whatsapp import adapter as whatsapp
 from kernel import clock
@@ -138,15 +141,23 @@ def test_nobody_there_is_surely_not_sent():
 def test_what_was_sent_can_be_looked_up(twilio):
     send(twilio)
 
-    async def find() -> list[tuple[str, str, str]]:
+    async def check() -> str:
         door = sms.door(account(twilio))
         try:
-            assert await door.check() == "Studio"
-            return await door.find(NUMBER, clock.now() - timedelta(hours=1))
+            return await door.check()
         finally:
             await door.close()
 
-    assert asyncio.run(find()) == [("SM" + f"{1:032x}", "queued", "Hallo Jörg")]
+    assert asyncio.run(check()) == "Studio"
+    found, complete = client.look(account(twilio), "", NUMBER, clock.now() - timedelta(hours=1))
+    assert ([(one.sid, one.status, one.body) for one in found], complete) == (
+        [("SM" + f"{1:032x}", "queued", "Hallo Jörg")], True,
+    )  # fmt: skip
+    assert client.look(account(twilio), "", NUMBER, clock.now() + timedelta(hours=1)) == ([], True)
+    assert client.look(account(twilio), "whatsapp:", NUMBER, clock.now() - timedelta(hours=1)) == ([], True)
+    assert client.status_of(account(twilio), "SM" + f"{1:032x}").status == "queued"
+    with pytest.raises(SendFailed, match="20404"):
+        client.status_of(account(twilio), "SM" + f"{2:032x}")
 
 
 @pytest.mark.parametrize("fields", [{"sid": "AC123"}, {"sid": "X" * 34}, {"token": ""}, {"sender": ""}])
@@ -154,6 +165,150 @@ def test_what_is_no_account_is_refused(twilio, fields):
     with pytest.raises(BadAccount) as caught:
         account(twilio, **fields)
     assert TOKEN not in str(caught.value)
+
+
+def test_every_row_of_the_table_is_known_by_its_page():
+    rows = errors.table()
+    assert len({row.code for row in rows}) == len(rows)
+    assert all(row.words and row.page.startswith("https://www.twilio.com/docs/") for row in rows)
+    of = {row.code: row.meaning.kind for row in rows}
+    groups = {
+        FailureKind.THROTTLE: (20429, 63017, 63018, 63038, 60728),
+        FailureKind.PERMANENT_CONFIG: (20003, 21408, 21612, 30034, 63020),
+        FailureKind.OPTOUT: (21610, 30640),
+        FailureKind.PERMANENT_CONTENT: (21617, 63021, 63016),
+        FailureKind.TRANSIENT: (30001, 30003, 30008, 30610),
+        FailureKind.PERMANENT_RECIPIENT: (21211, 21614, 30005, 30006, 63003, 63024),
+        FailureKind.SENDER_FAULT: (30007, 30450),
+        FailureKind.PROVIDER_DECLINE: (63032, 63049),
+    }
+    assert {code: of[code] for codes in groups.values() for code in codes} == {
+        code: kind for kind, codes in groups.items() for code in codes
+    }
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(429, FailureKind.THROTTLE), (500, FailureKind.AMBIGUOUS), (599, FailureKind.AMBIGUOUS),
+     (302, FailureKind.PERMANENT_CONFIG), (401, FailureKind.PERMANENT_CONFIG), (404, FailureKind.PERMANENT_CONFIG),
+     (400, FailureKind.TRANSIENT), (418, FailureKind.TRANSIENT)],
+)  # fmt: skip
+def test_an_answer_without_a_known_code_is_read_by_its_status(status, kind):
+    assert errors.meaning_of(None, status).kind is kind
+    assert errors.meaning_of(12_345, status).kind is kind
+
+
+def test_a_handshake_that_fails_is_surely_not_sent(twilio):
+    found = refused(twilio, base_url=twilio.url.replace("http://", "https://"))
+    assert (found.kind, found.phase) == (FailureKind.TRANSIENT, "connect")
+    assert twilio.messages == []
+
+
+def test_a_slow_answer_holds_up_neither_other_doors_nor_the_loops_own_threads(twilio):
+    slow, ours = 12, account(twilio)
+    twilio.faults.extend(Fault(delay=0.6) for _ in range(slow))
+
+    async def go() -> float:
+        doors = [sms.door(ours) for _ in range(slow)]
+        sending = [asyncio.ensure_future(door.send(parcel())) for door in doors]
+        await asyncio.sleep(0.2)
+        began = time.perf_counter()
+        await asyncio.to_thread(time.sleep, 0)
+        free_after = time.perf_counter() - began
+        await asyncio.gather(*sending)
+        for door in doors:
+            await door.close()
+        return free_after
+
+    began = time.perf_counter()
+    assert asyncio.run(go()) < 0.3
+    assert time.perf_counter() - began < 0.6 * slow / 2
+
+
+def test_what_mark_raises_passes_through_and_nothing_is_sent(twilio):
+    class NotNow(Exception):  # noqa: N818 - an answer
+        pass
+
+    async def go() -> None:
+        async def mark() -> None:
+            raise NotNow
+
+        door = sms.door(account(twilio))
+        try:
+            await door.send(parcel(), mark)
+        finally:
+            await door.close()
+
+    with pytest.raises(NotNow):
+        asyncio.run(go())
+    assert twilio.requests == []
+
+
+def test_neither_numbers_nor_texts_nor_tokens_are_logged(twilio, caplog):
+    with caplog.at_level(logging.DEBUG):
+        send(twilio)
+        twilio.faults.append(Fault(400, {"code": 21614, "message": "x", "status": 400}))
+        refused(twilio)
+    for secret in (NUMBER, NUMBER[1:], "Hallo", TOKEN):
+        assert secret not in caplog.text
+
+
+VECTOR = {"CallSid": "CA1234567890ABCDE", "Caller": "+14158675309", "Digits": "1234", "From": "+14158675309",
+          "To": "+18005551212"}  # fmt: skip
+PLACE = "mycompany.com/myapp.php?foo=1&bar=2"
+
+
+@pytest.mark.parametrize(
+    ("url", "given"),
+    [
+        (f"https://{PLACE}", "RSOYDt4T1cUTdK1PDd93/VVr8B8="),
+        (f"https://{PLACE.replace('.com', '.com:1234')}", "RSOYDt4T1cUTdK1PDd93/VVr8B8="),
+        (f"http://{PLACE.replace('.com', '.com:1234')}", "Zmvh+3yNM1Phv2jhDCwEM3q5ebU="),
+        (f"https://{PLACE.replace('.com', '.com:1234')}", "CYn1h0gLBdNxDGkKJg6hYohgeD8="),
+        (f"https://{PLACE}", "kvajT1Ptam85bY51eRf/AJRuM3w="),
+        (f"http://{PLACE}", "0ZXoZLH/DfblKGATFgpif+LLRf4="),
+        (f"https://user:pass@{PLACE}", "CukzLTc1tT5dXEDIHm/tKBanW10="),
+        (f"https://user@{PLACE}", "2YRLlVAflCqxaNicjMpJcSTgzSs="),
+        (f"https://user:pass@{PLACE}", "ZQFR1PTIZXF2MXB8ZnKCvnnA+rI="),
+        (f"https://{PLACE.replace('myc', 'MyC')}", "g9IN/x4Cft2g517EjYvEvM/W7LU="),
+        (f"https://{PLACE.replace('mycompany.com', 'MyCompany.com:1234')}", "PCqOZm8cnu/L6+u5i5fuEd+Iac4="),
+    ],
+)
+def test_the_signatures_are_the_published_ones(url, given):
+    """The vectors of the provider's own libraries, with the token 12345; the library agrees on each."""
+    body, kind = urlencode(VECTOR).encode(), "application/x-www-form-urlencoded"
+    assert signature.is_authentic("12345", url, given, body, kind)
+    assert not signature.is_authentic("12345", url, given[:-2] + "A=", body, kind)
+    assert not signature.is_authentic("12346", url, given, body, kind)
+
+
+def test_published_signatures_of_repeated_fields_and_json():
+    repeated = b"Sid=CA123&SidAccount=AC123&Digits=5678&Digits=1234&Digits=1234"
+    form = "application/x-www-form-urlencoded; charset=UTF-8"
+    assert signature.is_authentic("12345", f"https://{PLACE}", "IK+Dwps556ElfBT0I3Rgjkr1wJU=", repeated, form)
+    body = b'{"property": "value", "boolean": true}'
+    digest = "0a1ff7634d9ab3b95db5c9a2dfe9416e41502b283a80c7cf19632632f96e6620"
+    url = f"https://{PLACE}&bodySHA256={digest}"
+    assert signature.is_authentic("12345", url, "a9nBmqA0ju/hNViExpshrM61xv4=", body, "application/json")
+    assert not signature.is_authentic("12345", url, "a9nBmqA0ju/hNViExpshrM61xv4=", body + b" ", "application/json")
+    bare = f"https://mycompany.com/myapp.php?bodySHA256={digest}"
+    assert signature.is_authentic("12345", bare, "y77kIzt2vzLz71DgmJGsen2scGs=", body, "application/json")
+    unbound = signature.sign("12345", f"https://{PLACE}", ())
+    assert not signature.is_authentic("12345", f"https://{PLACE}", unbound, body, "application/json")
+
+
+@given(st.lists(st.tuples(st.text(min_size=1, max_size=8), st.text(max_size=12)), max_size=8), st.sampled_from(
+    ["https://a.example/x", "http://a.example:8080/x?y=1", "https://u:p@a.example/?q=%20"]))  # fmt: skip
+def test_the_providers_own_library_agrees(pairs, url):
+    fields: dict[str, list[str]] = {}
+    for name, value in pairs:
+        fields.setdefault(name, []).append(value)
+
+    class Form(dict):
+        def getall(self, name: str) -> list[str]:
+            return self[name]
+
+    assert signature.sign("tok", url, pairs) == RequestValidator("tok").compute_signature(url, Form(fields))
 
 
 def test_the_signature_is_the_documented_one():
@@ -200,7 +355,7 @@ def test_a_changed_request_is_never_authentic(fields, where):
 
 def test_receipts_are_read():
     def of(**fields: str) -> webhook.Receipt | None:
-        return webhook.receipt({"MessageSid": "SM1", **fields})
+        return webhook.receipt({"MessageSid": "SM" + "1" * 32, **fields})
 
     assert of(MessageStatus="delivered").state == "delivered"
     assert of(MessageStatus="queued").state is None
@@ -215,7 +370,7 @@ def test_receipts_are_read():
 
 def test_inbound_messages_are_read():
     found = webhook.inbound(
-        webhook.fields_of(b"From=whatsapp%3A%2B49151&To=whatsapp%3A%2B4930&Body=Stopp&MessageSid=SM9")
+        webhook.fields_of(b"From=whatsapp%3A%2B49151&To=whatsapp%3A%2B4930&Body=Stopp&MessageSid=SM" + b"9" * 32)
     )
     assert (found.channel, found.sender, found.recipient, found.text) == ("whatsapp", "+49151", "+4930", "Stopp")
     assert webhook.inbound({"From": "+49151"}) is None

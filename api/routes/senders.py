@@ -1,0 +1,207 @@
+"""Who messages come from, through which accounts, and the domains of mail."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Response
+from sqlalchemy.orm import Session
+
+from api.auth import requires
+from api.deps import Page, Paging, TenantSession, page_of
+from api.idempotency import IdempotentRoute
+from api.schemas.senders import (
+    AccountIn,
+    AccountOut,
+    DomainDetail,
+    DomainIn,
+    DomainOut,
+    DomainPatch,
+    FindingOut,
+    PauseIn,
+    RecordOut,
+    SecretIn,
+    SenderAccountIn,
+    SenderIn,
+    SenderOut,
+)
+from domain.identity import queries
+from domain.identity.service import Principal
+from domain.returns import bots
+from domain.senders import accounts as service
+from domain.senders import checks, domains, health
+from domain.senders import service as identities
+from kernel import db
+from models import ProviderAccount, Sender, SenderDomain
+
+router = APIRouter(tags=["senders"], route_class=IdempotentRoute)
+# Without Idempotency-Key: a kept digest of the payload would let the secret in it be guessed.
+accounts = APIRouter(tags=["accounts"])
+
+Reader = Annotated[Principal, requires("settings:read")]
+Writer = Annotated[Principal, requires("settings:write")]
+
+
+@router.post("/senders", status_code=201)
+def add_sender(payload: SenderIn, session: TenantSession, who: Writer) -> SenderOut:
+    """Add an identity; the first one of a channel becomes its default."""
+    return SenderOut.of(identities.add(session, actor=who.actor, **payload.model_dump()))
+
+
+@router.get("/senders")
+def list_senders(session: TenantSession, _who: Reader, paging: Paging) -> Page[SenderOut]:
+    """List the identities that messages come from."""
+    rows, cursor = page_of(session, queries.senders(session), Sender.id, paging)
+    return Page(items=[SenderOut.of(row) for row in rows], next_cursor=cursor)
+
+
+@router.put("/senders/{sender_id}/account")
+def send_through(sender_id: UUID, payload: SenderAccountIn, session: TenantSession, who: Writer) -> SenderOut:
+    """Let a sender's messages leave through another account."""
+    return SenderOut.of(identities.send_through(session, sender_id, payload.account_id, actor=who.actor))
+
+
+@accounts.post("/accounts", status_code=201)
+def create_account(payload: AccountIn, session: TenantSession, who: Writer) -> AccountOut:
+    """Keep credentials at a provider, sealed; the secret is never shown again."""
+    account = service.create(
+        session,
+        kind=payload.kind,
+        label=payload.label,
+        settings=payload.settings,
+        secret=payload.secret.get_secret_value(),
+        rate_per_second=payload.rate_per_second,
+        sessions=payload.sessions,
+        actor=who.actor,
+    )
+    return _shown(session, account)
+
+
+def _shown(session: Session, account: ProviderAccount) -> AccountOut:
+    session.refresh(account)
+    return AccountOut.of(account)
+
+
+@accounts.get("/accounts")
+def list_accounts(session: TenantSession, _who: Reader, paging: Paging) -> Page[AccountOut]:
+    """List the accounts at providers, without their secrets."""
+    rows, cursor = page_of(session, service.of_tenant(session), ProviderAccount.id, paging)
+    return Page(items=[AccountOut.of(row) for row in rows], next_cursor=cursor)
+
+
+@accounts.get("/accounts/{account_id}")
+def get_account(account_id: UUID, session: TenantSession, _who: Reader) -> AccountOut:
+    """Show an account without its secret."""
+    return AccountOut.of(service.get(session, account_id))
+
+
+@accounts.put("/accounts/{account_id}/secret")
+def replace_secret(account_id: UUID, payload: SecretIn, session: TenantSession, who: Writer) -> AccountOut:
+    """Replace the secret; a paused account goes on."""
+    secret = payload.secret.get_secret_value()
+    return _shown(session, service.replace_secret(session, account_id, secret=secret, actor=who.actor))
+
+
+@accounts.post("/accounts/{account_id}/pause")
+def pause_account(account_id: UUID, payload: PauseIn, session: TenantSession, who: Writer) -> AccountOut:
+    """Let nothing leave through an account until somebody resumes it."""
+    service.pause(session, account_id, payload.reason, actor=who.actor)
+    return _shown(session, service.get(session, account_id))
+
+
+@accounts.post("/accounts/{account_id}/resume")
+def resume_account(account_id: UUID, session: TenantSession, who: Writer) -> AccountOut:
+    """Let messages leave through an account again."""
+    return _shown(session, service.resume(session, account_id, actor=who.actor))
+
+
+@accounts.post("/accounts/{account_id}/check")
+def check_account(account_id: UUID, who: Writer) -> AccountOut:
+    """Try the account out at its provider; `check_problem` says what is wrong. Sends nothing.
+
+    A bot that works is connected: its name is kept, and it reports to this service from now on.
+    """
+    account = checks.try_out(who.tenant_id, account_id)
+    if account.kind == bots.KIND and account.check_problem is None:
+        account = bots.connect(who.tenant_id, account_id)
+    return AccountOut.of(account)
+
+
+@accounts.delete("/accounts/{account_id}", status_code=204)
+def delete_account(account_id: UUID, session: TenantSession, who: Writer) -> Response:
+    """Forget an account and its secret; not while a sender uses it."""
+    service.delete(session, account_id, actor=who.actor)
+    return Response(status_code=204)
+
+
+@router.post("/sender-domains", status_code=201)
+def add_domain(payload: DomainIn, session: TenantSession, who: Writer) -> DomainDetail:
+    """Add a domain of mail and make its DKIM keys; shows the DNS records to publish."""
+    row = domains.add(
+        session,
+        domain=payload.domain,
+        dkim_by=payload.dkim,
+        relay_domain=payload.relay_domain,
+        relay_selector=payload.relay_selector,
+        actor=who.actor,
+    )
+    return _detail(session, row)
+
+
+def _detail(session: Session, row: SenderDomain) -> DomainDetail:
+    session.refresh(row)
+    return DomainDetail(
+        **DomainOut.of(row).model_dump(),
+        records=[RecordOut.of(record) for record in domains.records(session, row)],
+        organisational_domain=row.findings.get("organisational_domain"),
+        policy=row.findings.get("policy"),
+        spf_lookups=row.findings.get("spf_lookups"),
+        findings=[FindingOut(**item) for item in row.findings.get("items", [])],
+    )
+
+
+@router.get("/sender-domains")
+def list_domains(session: TenantSession, _who: Reader, paging: Paging) -> Page[DomainOut]:
+    """List the domains of mail."""
+    rows, cursor = page_of(session, domains.of_tenant(session), SenderDomain.id, paging)
+    return Page(items=[DomainOut.of(row) for row in rows], next_cursor=cursor)
+
+
+@router.get("/sender-domains/{domain_id}")
+def get_domain(domain_id: UUID, session: TenantSession, _who: Reader) -> DomainDetail:
+    """Show a domain: the DNS records to publish, and what the last look into the DNS found."""
+    return _detail(session, domains.get(session, domain_id))
+
+
+@router.put("/sender-domains/{domain_id}")
+def change_domain(domain_id: UUID, payload: DomainPatch, session: TenantSession, who: Writer) -> DomainDetail:
+    """Say who signs for a domain; it is to be checked again."""
+    row = domains.change(
+        session,
+        domain_id,
+        dkim_by=payload.dkim,
+        relay_domain=payload.relay_domain,
+        relay_selector=payload.relay_selector,
+        actor=who.actor,
+    )
+    return _detail(session, row)
+
+
+@router.post("/sender-domains/{domain_id}/check")
+def check_domain(domain_id: UUID, who: Writer) -> DomainDetail:
+    """Look into the DNS: SPF, DKIM, DMARC, MX and the relay's name."""
+    health.examine(who.tenant_id, domain_id)
+    with db.tenant_session(who.tenant_id) as session:
+        return _detail(session, domains.get(session, domain_id))
+
+
+@router.post("/sender-domains/{domain_id}/keys")
+def renew_keys(domain_id: UUID, session: TenantSession, who: Writer) -> DomainDetail:
+    """Make new DKIM keys; they sign once a check finds their records, until then the old ones do."""
+    return _detail(session, domains.renew_keys(session, domain_id, actor=who.actor))
+
+
+@router.delete("/sender-domains/{domain_id}", status_code=204)
+def remove_domain(domain_id: UUID, session: TenantSession, who: Writer) -> Response:
+    """Forget a domain and its keys."""
+    domains.remove(session, domain_id, actor=who.actor)
+    return Response(status_code=204)

@@ -1,0 +1,141 @@
+"""Payloads of senders, provider accounts and sender domains. Secrets go in and never come out."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+from uuid import UUID
+
+from pydantic import Field, SecretStr, StringConstraints
+
+from api.schemas.base import Input, Output, Stamped
+from models import ProviderAccount
+
+Secret = Annotated[SecretStr, Field(max_length=500, description="Kept sealed, never shown again.")]
+Label = Annotated[str, Field(min_length=1, max_length=100)]
+Text = Annotated[str, StringConstraints(max_length=300)]
+Value = Text | Annotated[int, Field(strict=True)] | list[Text]
+DomainName = Annotated[str, Field(min_length=3, max_length=253, examples=["studio.example"])]
+_MASK = "••••"
+_WITHOUT_WEBHOOKS = "smtp"
+
+
+class SenderIn(Input):
+    channel: Literal["email", "sms", "whatsapp", "telegram"] = "email"
+    from_name: Annotated[str, Field(min_length=1, max_length=200)]
+    from_address: Annotated[str, Field(min_length=1, max_length=320)] = Field(
+        description="An e-mail address; a number in international form; the name of a bot."
+    )
+    reply_to: Annotated[str, Field(max_length=320)] | None = None
+    is_default: Annotated[bool, Field(strict=True)] = False
+    account_id: UUID | None = Field(None, description="Without one, e-mail leaves through the operator's relay.")
+
+
+class SenderOut(Stamped):
+    channel: str
+    from_name: str
+    from_address: str
+    reply_to: str | None
+    is_default: bool
+    account_id: UUID | None
+
+
+class SenderAccountIn(Input):
+    account_id: UUID | None = Field(description="Null: the operator's relay, for e-mail alone.")
+
+
+class AccountIn(Input):
+    """Credentials at a provider."""
+
+    kind: Literal["smtp", "twilio", "telegram"]
+    label: Label
+    settings: dict[Annotated[str, StringConstraints(max_length=60)], Value] = Field(
+        default_factory=dict,
+        max_length=20,
+        description="smtp: host, port, security (starttls, tls, plain), user · twilio: account_sid, "
+        "messaging_service_sid, numbers, sms_from, whatsapp_from, price_per_segment · telegram: username",
+        examples=[{"account_sid": "AC" + "0" * 32, "numbers": ["+4915112345678"]}],
+    )
+    secret: Secret
+    rate_per_second: Annotated[float, Field(gt=0, le=1_000)] | None = Field(
+        None, description="Most messages per second over all workers; the provider's usual rate if absent."
+    )
+    sessions: Annotated[int, Field(ge=1, le=64, strict=True)] | None = Field(
+        None, description="Messages on the way at once; bounds the unknowns after a crash."
+    )
+
+
+class SecretIn(Input):
+    secret: Secret
+
+
+class PauseIn(Input):
+    reason: Annotated[str, Field(min_length=1, max_length=300)]
+
+
+class AccountOut(Stamped):
+    kind: str
+    label: str
+    settings: dict[str, Any]
+    secret: str = Field(description="A mask and, of a long one, the last four characters.")
+    rate_per_second: float | None
+    sessions: int
+    state: str
+    paused_reason: str | None
+    paused_until: datetime | None
+    checked_at: datetime | None = Field(description="When it was last tried out.")
+    check_problem: str | None = Field(description="What that showed; null: it worked.")
+    webhook_path: str | None = Field(description="Where the provider reports to, under the public address.")
+
+    @classmethod
+    def of(cls, row: ProviderAccount, **more: Any) -> Self:
+        """Build from a row, without what is sealed."""
+        fields = {name: getattr(row, name) for name in cls.model_fields if name not in {"secret", "webhook_path"}}
+        path = None if row.kind == _WITHOUT_WEBHOOKS else f"/hooks/{row.kind}/{row.path_token}"
+        return cls(**fields, secret=_MASK + row.last_four, webhook_path=path, **more)
+
+
+class DomainIn(Input):
+    domain: DomainName
+    dkim: Literal["self", "relay"] = Field("self", description="Who signs: this service, or the relay.")
+    relay_domain: DomainName | None = Field(None, description="What the relay signs for (d=); the domain if absent.")
+    relay_selector: Annotated[str, Field(min_length=1, max_length=63)] | None = Field(
+        None, description="The selector that the relay signs with (s=); needed to look its key up."
+    )
+
+
+class DomainPatch(Input):
+    dkim: Literal["self", "relay"]
+    relay_domain: DomainName | None = None
+    relay_selector: Annotated[str, Field(min_length=1, max_length=63)] | None = None
+
+
+class RecordOut(Output):
+    """A DNS record to publish."""
+
+    name: str
+    type: str
+    value: str
+    zone_line: str = Field(description="The same as a line of a zone file.")
+
+
+class FindingOut(Output):
+    check: str = Field(description="dmarc, dkim, spf, mx or ptr.")
+    state: str = Field(description="good, warning, problem, or unknown where the DNS did not answer.")
+    words: str
+    value: str | None
+
+
+class DomainOut(Stamped):
+    domain: str
+    dkim: str
+    relay_domain: str | None
+    relay_selector: str | None
+    checked_at: datetime | None
+    aligned: bool | None = Field(description="Whether mail passes DMARC; null: not checked yet.")
+
+
+class DomainDetail(DomainOut):
+    records: list[RecordOut]
+    organisational_domain: str | None
+    policy: str | None = Field(description="What DMARC asks receivers to do with mail that does not pass.")
+    spf_lookups: int | None = Field(description="Look-ups that the SPF record needs; ten are allowed.")
+    findings: list[FindingOut]

@@ -1,0 +1,162 @@
+"""The inbound door: an SMTP and LMTP server that takes mail at signed return paths, and nothing else.
+
+Off unless ARIIA_INBOUND_LISTEN or ARIIA_INBOUND_LMTP is set. It speaks no TLS and knows no user: a mail server stands
+in front of it. 250 is answered after the mail is committed; whoever sends to an address that we did not sign gets
+550 5.1.1 before any of the message, and nothing is written.
+"""
+
+import asyncio
+import threading
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from uuid import UUID
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from ariia.embedded.conversation import Conversation
+from domain.delivery import return_path
+from domain.returns import mail
+from kernel import db, log
+from kernel.settings import Settings
+from kernel.tokens import BadToken, Signed
+
+_MOST_CONNECTIONS = 200
+_MOST_KNOWN = 10_000
+_UNKNOWN = "550 5.1.1 No such return path"
+
+
+class Door:
+    """A running door; `ports` are those it listens on. `stop` ends it."""
+
+    def __init__(self, domain: str, listen: str | None, lmtp: str | None) -> None:
+        self.ports: dict[str, int] = {}
+        self._host = _Host(domain)
+        self._listen, self._lmtp = listen, lmtp
+        self._thread = threading.Thread(target=self._run, name="inbound", daemon=True)
+        self._settled = threading.Event()
+        self._failure: Exception | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._end: asyncio.Event | None = None
+        self._open = 0
+
+    def start(self) -> Self:
+        """Listen; raises OSError when an address is taken."""
+        self._thread.start()
+        self._settled.wait()
+        if self._failure is not None:
+            raise self._failure
+        return self
+
+    def stop(self) -> None:
+        """Stop listening and close what is open; a second call does nothing."""
+        if self._loop is not None and self._end is not None:
+            with suppress(RuntimeError):  # the loop has ended already
+                self._loop.call_soon_threadsafe(self._end.set)
+            self._thread.join()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.stop()
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except Exception as error:  # noqa: BLE001 - handed to whoever waits for the start
+            self._failure = error
+            self._settled.set()
+
+    async def _serve(self) -> None:
+        servers: list[asyncio.Server] = []
+        try:
+            if self._listen:
+                servers.append(await self._bind("smtp", self._listen, lmtp=False))
+            if self._lmtp:
+                servers.append(await self._bind("lmtp", self._lmtp, lmtp=True))
+            self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
+            self._settled.set()
+            await self._end.wait()
+        finally:
+            for server in servers:
+                server.close()
+            if self._lmtp and self._lmtp.startswith("/"):
+                Path(self._lmtp).unlink(missing_ok=True)  # noqa: ASYNC240 - at the very end
+
+    async def _bind(self, name: str, where: str, *, lmtp: bool) -> asyncio.Server:
+        async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await self._talk(reader, writer, lmtp=lmtp)
+
+        if where.startswith("/"):
+            return await asyncio.start_unix_server(talk, where)
+        host, _, port = where.rpartition(":")
+        server = await asyncio.start_server(talk, host.strip("[]"), int(port))
+        self.ports[name] = server.sockets[0].getsockname()[1]
+        return server
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, lmtp: bool) -> None:
+        if self._open >= _MOST_CONNECTIONS:
+            writer.write(b"421 4.3.2 Too many connections\r\n")
+            writer.close()
+            return
+        self._open += 1
+        try:
+            await Conversation(self._host, reader, writer, lmtp=lmtp).run()
+        except (ConnectionError, TimeoutError, asyncio.CancelledError):
+            writer.transport.abort()
+        finally:
+            self._open -= 1
+            writer.close()
+
+
+class _Host:
+    """Accepts what we signed and keeps it in the database of its tenant."""
+
+    largest = mail.LARGEST
+
+    def __init__(self, domain: str) -> None:
+        self.name = domain
+        self._domain = domain
+        self._known: dict[bytes, list[UUID]] = {}
+
+    async def refusal(self, recipient: str) -> str:
+        try:
+            await asyncio.to_thread(self._path, recipient)
+        except BadToken:
+            return _UNKNOWN
+        except (SQLAlchemyError, db.NotConfigured):
+            return "451 4.3.0 Cannot be looked up now"
+        return ""
+
+    async def keep(self, sender: str, recipients: list[str], data: bytes) -> str:
+        try:
+            kept = [await asyncio.to_thread(self._keep, self._path(each), sender, data) for each in recipients]
+        except (SQLAlchemyError, db.NotConfigured, BadToken) as error:
+            log.get("returns").warning("return.not_kept", error=type(error).__name__)
+            raise OSError from error
+        return str(kept[0])
+
+    def _keep(self, path: Signed, sender: str, data: bytes) -> UUID:
+        with db.tenant_session(path.tenant_id) as session:
+            return mail.keep(session, path, envelope_from=sender, raw=data)
+
+    def _path(self, recipient: str) -> Signed:
+        return return_path.read(recipient, self._domain, self._tenants)
+
+    def _tenants(self, code: bytes) -> list[UUID]:
+        """Tenants do not change their ids: what was found stays known."""
+        found = self._known.get(code)
+        if found is None:
+            found = mail.tenants_with(code)
+            if found and len(self._known) < _MOST_KNOWN:
+                self._known[code] = found
+        return found
+
+
+def open_door(settings: Settings) -> Door | None:
+    """Start the door that the settings ask for; None where they ask for none. Raises OSError."""
+    if not (settings.inbound_listen or settings.inbound_lmtp) or settings.bounce_domain is None:
+        return None
+    return Door(settings.bounce_domain, settings.inbound_listen, settings.inbound_lmtp).start()

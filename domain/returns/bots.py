@@ -1,0 +1,54 @@
+"""Connecting a bot: who it is, and where it reports what people do."""
+
+from uuid import UUID
+
+from channels.base import SendFailed
+from channels.email import adapter as loops
+from channels.telegram import adapter as telegram
+from domain.delivery import outlets
+from domain.senders import accounts
+from kernel import clock, db
+from kernel.errors import Conflict
+from kernel.settings import get_settings
+from models import ProviderAccount
+
+KIND = "telegram"
+_LONGEST = 500
+
+
+def connect(tenant_id: UUID, account_id: UUID) -> ProviderAccount:
+    """Let the provider report to us, with a secret of its own, and keep the bot's name; safe to repeat.
+
+    `check_problem` of what is returned says what stood in the way. Asks the provider outside any transaction.
+    Raises NotFound, vault.BadSeal, and Conflict for an account that is no bot.
+    """
+    with db.tenant_session(tenant_id) as session:
+        account = accounts.get(session, account_id)
+        if account.kind != KIND:
+            raise Conflict("This account is no Telegram bot. Use one of the kind telegram.", code="not_a_bot")
+        bot, secret = outlets.telegram_bot(account), accounts.webhook_secret_of(account)
+        where = address_of(account)
+    problem, me = None, None
+    try:
+        me = loops.run(telegram.connect(bot, where, secret))
+    except SendFailed as failure:
+        problem = f"Telegram does not report to {_shown(where)}: {failure.text}"
+    with db.tenant_session(tenant_id) as session:
+        account = accounts.get(session, account_id)
+        account.checked_at = clock.now()
+        account.check_problem = problem[:_LONGEST].replace(bot.token, "…") if problem else None
+        if me is not None:
+            account.settings = account.settings | {"username": me.username}
+        session.flush()
+        session.refresh(account)
+        return account
+
+
+def address_of(account: ProviderAccount) -> str:
+    """Return where a bot reports to: https, under the public address of this service."""
+    return f"{get_settings().base_url}/hooks/{KIND}/{account.path_token}"
+
+
+def _shown(where: str) -> str:
+    """Return the address without its token."""
+    return where.rpartition("/")[0] + "/…"

@@ -1,0 +1,271 @@
+"""The same ledger and gate on four channels: into the fakes of the providers, over real HTTP."""
+
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from uuid import UUID
+
+import make
+import pytest
+from chaos import crowd
+from fakes import telegram as telegrams
+from fakes import twilio as twilios
+from fakes.http_provider import Fault
+from fakes.telegram import FakeTelegram
+from fakes.twilio import FakeTwilio
+from sqlalchemy import select, text
+
+from ariia.tasks import campaigns as tasks
+from domain.audience import service as audience
+from domain.campaigns import drafting
+from domain.campaigns import service as campaigns
+from domain.consent import service as consents
+from domain.conversations import service as conversations
+from domain.delivery import engine, flight, materialise, outlets, queries, supply
+from domain.senders import accounts
+from domain.senders import service as senders
+from kernel import clock, db, settings
+from models import Campaign, Message, Sender, Suppression
+
+ADDRESSES = {"sms": "+4930111222", "whatsapp": "+4930111222", "telegram": "LindenBot"}
+SECRETS = {"twilio": twilios.TOKEN, "telegram": telegrams.TOKEN}
+
+
+@pytest.fixture
+def studio(tenants) -> UUID:
+    with db.tenant_session(tenants.a) as session:
+        crowd.no_quiet_hours(session)
+        make.sender(session)
+    return tenants.a
+
+
+@pytest.fixture
+def twilio(database) -> Iterator[FakeTwilio]:
+    with FakeTwilio() as running:
+        settings.use(settings.get_settings().model_copy(update={"twilio_url": running.url}))
+        yield running
+
+
+@pytest.fixture
+def telegram(database) -> Iterator[FakeTelegram]:
+    with FakeTelegram() as running:
+        settings.use(settings.get_settings().model_copy(update={"telegram_url": running.url}))
+        yield running
+
+
+def sender(tenant_id: UUID, channel: str, *, rate: float = 200.0) -> UUID:
+    kind = senders.ACCOUNT_OF[channel]
+    about = {"account_sid": twilios.SID} if kind == "twilio" else {}
+    with db.tenant_session(tenant_id) as session:
+        account = accounts.create(
+            session, kind=kind, label=kind, settings=about, secret=SECRETS[kind], actor="t", rate_per_second=rate
+        )
+        senders.add(
+            session, channel=channel, from_name="Studio", from_address=ADDRESSES[channel], reply_to=None,
+            is_default=True, account_id=account.id, actor="t",
+        )  # fmt: skip
+        return account.id
+
+
+def members(tenant_id: UUID, channel: str, n: int) -> list[UUID]:
+    made = []
+    with db.tenant_session(tenant_id) as session:
+        for i in range(n):
+            address = str(1000 + i) if channel == "telegram" else f"+49151123456{i:02d}"
+            member = audience.create(
+                session, actor="t", first_name=f"Jörg{'' if i else '<b>'}", contact={channel: address}
+            )
+            consents.record(session, member.id, channel=channel, purpose="marketing", state="granted", source="t",
+                            actor="t", evidence={"wording": "ja"})  # fmt: skip
+            made.append(member.id)
+    return made
+
+
+def started(tenant_id: UUID, channel: str, **variant: object) -> UUID:
+    words = {"text": "{greeting} komm wieder vorbei: {cta_url} Dein {studio}. Abmelden: STOP"}
+    with db.tenant_session(tenant_id) as session:
+        campaign = make.campaign(session, channel=channel)
+        content = make.draft_content() | {"languages": {"de": {channel: variant or words}}}
+        revision = drafting.write(session, campaign.id, content=content, parent_id=None, actor="t")
+        make.approve(session, campaign.id, revision)
+        campaigns.start(session, campaign.id, actor="t")
+        materialise.materialise(session, campaign.id)
+        return campaign.id
+
+
+def run(tenant_id: UUID, campaign_id: UUID, **more: float) -> engine.Outcome:
+    with db.tenant_session(tenant_id) as session:
+        campaign = campaigns.get(session, campaign_id)
+        outlet, work = outlets.of_campaign(session, campaign), supply.work_of(session, campaign)
+    return engine.send(tenant_id, work, outlet, lease_seconds=20, **more)
+
+
+def counts(tenant_id: UUID, campaign_id: UUID) -> dict[str, int]:
+    with db.tenant_session(tenant_id) as session:
+        return queries.counts(session, campaign_id)
+
+
+def test_an_sms_campaign_reaches_every_phone_once_with_its_way_back(studio, twilio):
+    account = sender(studio, "sms")
+    members(studio, "sms", 12)
+    campaign_id = started(studio, "sms")
+    assert run(studio, campaign_id).sent == 12
+    assert run(studio, campaign_id).sent == 0
+    assert sorted(message["to"] for message in twilio.messages) == [f"+49151123456{i:02d}" for i in range(12)]
+    body = twilio.messages[-1]["body"]
+    assert "https://www.studio.example/kurse?a=1&b=2" in body
+    assert "{" not in body
+    with db.tenant_session(studio) as session:
+        path = accounts.get(session, account).path_token
+        rows = session.execute(select(Message.provider_id, Message.segments)).all()
+    assert {row.provider_id for row in rows} == {message["sid"] for message in twilio.messages}
+    assert {row.segments for row in rows} == {1}
+    assert all(f"/hooks/twilio/{path}/status/" in url for url in twilio.callbacks.values())
+
+
+def test_what_the_provider_refuses_for_a_person_is_kept_with_the_person(studio, twilio):
+    sender(studio, "sms")
+    members(studio, "sms", 4)
+    twilio.opted_out.add("+4915112345600")
+    twilio.invalid.add("+4915112345601")
+    campaign_id = started(studio, "sms")
+    run(studio, campaign_id)
+    assert counts(studio, campaign_id) == {"sent": 2, "bounced": 2}
+    with db.tenant_session(studio) as session:
+        rows = session.execute(select(Suppression).order_by(Suppression.address_norm)).scalars().all()
+        found = [(row.address_norm, row.reason, row.purpose) for row in rows]
+        assert found == [("+4915112345600", "opt_out", "marketing"), ("+4915112345601", "hard_bounce", "all")]
+
+
+def test_an_answer_that_was_lost_is_unknown_and_not_asked_for_again(studio, twilio):
+    sender(studio, "sms")
+    members(studio, "sms", 3)
+    campaign_id = started(studio, "sms")
+    twilio.faults.append(Fault(drop_after=True))
+    run(studio, campaign_id)
+    run(studio, campaign_id)
+    assert counts(studio, campaign_id) == {"sent": 2, "unknown": 1}
+    assert len(twilio.messages) == 3
+
+
+def test_a_wrong_token_pauses_the_account_holds_the_campaign_and_uses_up_nobody(studio, twilio):
+    account = sender(studio, "sms")
+    members(studio, "sms", 5)
+    campaign_id = started(studio, "sms")
+    twilio.token = "e" * 32
+    assert "20003" in (run(studio, campaign_id).stopped_by or "")
+    with db.tenant_session(studio) as session:
+        assert campaigns.get(session, campaign_id).status == "held"
+        assert accounts.get(session, account).state == "paused"
+        with pytest.raises(outlets.NoOutlet, match="account_paused"):
+            outlets.of_campaign(session, campaigns.get(session, campaign_id))
+    assert counts(studio, campaign_id).get("failed", 0) == 0
+    with db.tenant_session(studio) as session:
+        accounts.replace_secret(session, account, secret="e" * 32, actor="t")
+        campaigns.resume(session, campaign_id, actor="t")
+    with db.tenant_session(studio) as session:
+        session.execute(text("UPDATE message SET not_before = clock_timestamp()"))
+    assert run(studio, campaign_id).sent == 5
+
+
+def test_a_channel_without_credentials_holds_and_never_pretends(studio):
+    members(studio, "sms", 2)
+    with db.tenant_session(studio) as session:
+        session.add(Sender(tenant_id=studio, channel="sms", from_name="S", from_address="+4930", is_default=True))
+    campaign_id = started(studio, "sms")
+    tasks.send(studio, campaign_id)
+    with db.tenant_session(studio) as session:
+        held = campaigns.get(session, campaign_id)
+        assert (held.status, held.hold_reason) == ("held", "account_missing")
+    assert counts(studio, campaign_id) == {"pending": 2}
+
+
+def test_a_telegram_campaign_survives_hostile_names_and_blocked_bots(studio, telegram):
+    sender(studio, "telegram")
+    members(studio, "telegram", 6)
+    telegram.blocked.add("1003")
+    campaign_id = started(studio, "telegram")
+    run(studio, campaign_id)
+    assert counts(studio, campaign_id) == {"sent": 5, "bounced": 1}
+    assert telegram.sent["1001"][0].startswith("Hallo Jörg, komm wieder vorbei")
+    with db.tenant_session(studio) as session:
+        row = session.execute(select(Suppression)).scalar_one()
+        assert (row.channel, row.address_norm, row.reason) == ("telegram", "1003", "opt_out")
+
+
+@pytest.mark.filterwarnings("ignore:Deprecated since version v22.2")  # the library warns of its own future
+def test_a_bot_that_is_told_to_wait_waits_and_loses_nobody(studio, telegram):
+    sender(studio, "telegram")
+    members(studio, "telegram", 4)
+    campaign_id = started(studio, "telegram")
+    slow = Fault(429, {"ok": False, "description": "x", "parameters": {"retry_after": 2}})
+    telegram.faults.append(slow)
+    run(studio, campaign_id, seconds=1)
+    time.sleep(2.5)
+    run(studio, campaign_id, seconds=4)
+    assert counts(studio, campaign_id) == {"sent": 4}
+
+
+def test_the_rate_of_a_bot_is_never_exceeded(studio, telegram):
+    telegram.limits = True
+    sender(studio, "telegram", rate=26.0)
+    members(studio, "telegram", 70)
+    campaign_id = started(studio, "telegram")
+    run(studio, campaign_id, seconds=20)
+    assert counts(studio, campaign_id) == {"sent": 70}
+    times = telegram.accepted_at
+    assert max(sum(1 for other in times if at <= other < at + 1) for at in times) <= 30
+
+
+def wrote(tenant_id: UUID, member_id: UUID, ago: timedelta) -> None:
+    with db.tenant_session(tenant_id) as session:
+        conversation = conversations.open_conversation(
+            session, member_id=member_id, channel="whatsapp", external_id=None, actor="t"
+        )
+        conversations.add_message(
+            session, conversation.id, author="member", text="Hallo", at=clock.now() - ago, external_id=None, actor="t"
+        )
+
+
+def test_whatsapp_window_and_slots(studio, twilio):
+    sender(studio, "whatsapp")
+    people = members(studio, "whatsapp", 3)
+    wrote(studio, people[0], timedelta(hours=2))
+    wrote(studio, people[1], timedelta(hours=23, minutes=56))
+    campaign_id = started(studio, "whatsapp")
+    run(studio, campaign_id)
+    assert counts(studio, campaign_id) == {"sent": 1, "skipped": 2}
+    with db.tenant_session(studio) as session:
+        assert set(session.execute(select(Message.reason).where(Message.state == "skipped")).scalars()) == {
+            "window_closed"
+        }
+    template = started(studio, "whatsapp", template="HX" + "a" * 32, variables={"1": "{greeting}"})
+    assert run(studio, template).sent == 3
+    assert twilio.messages[-1]["content"] == "HX" + "a" * 32
+
+
+def test_the_flight_check_speaks_of_the_campaigns_channel(studio, twilio):
+    sender(studio, "sms")
+    members(studio, "sms", 2)
+    with db.tenant_session(studio) as session:
+        make.member(session, "only@mail.example")
+        campaign: Campaign = make.campaign(session, channel="sms")
+        found = flight.check(session, campaign)
+    assert (found.will_send, found.skipped) == (2, {"no_address": 1})
+
+
+def test_the_cost_is_known_before_anybody_approves(studio, twilio):
+    account = sender(studio, "sms")
+    members(studio, "sms", 3)
+    with db.tenant_session(studio) as session:
+        row = accounts.get(session, account)
+        row.settings = {**row.settings, "price_per_segment": "7.5"}
+        campaign = make.campaign(session, channel="sms", cost_ceiling_minor=40)
+        words = {"text": "{greeting} " + "so ein langer Text " * 12 + "Abmelden: STOP. Dein {studio}"}
+        content = make.draft_content(cta_url="") | {"languages": {"de": {"sms": words}}}
+        drafting.write(session, campaign.id, content=content, parent_id=None, actor="t")
+        found = flight.check(session, campaigns.get(session, campaign.id))
+    assert found.estimate is not None
+    assert (found.estimate.segments, found.estimate.most, found.estimate.exact) == (6, 2, True)
+    assert found.estimate.cost_minor == 45
+    assert "over_cost_ceiling" in found.problems
