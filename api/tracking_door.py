@@ -7,10 +7,11 @@ not one of ours goes on to the application and gets its answers.
 from http import HTTPStatus
 from urllib.parse import parse_qsl
 
+from prometheus_client import Counter
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from domain.tracking import conversions, hits, ingest
-from domain.tracking.actors import PREFETCH_HEADERS
+from domain.tracking.actors import HONEYPOT, PREFETCH_HEADERS
 from domain.tracking.hits import network_of
 from domain.tracking.targets import Cache, NotNow
 from kernel import log
@@ -19,6 +20,7 @@ from kernel.tokens import BadToken, get_signer
 
 # A transparent picture of one point (GIF89a).
 PIXEL = bytes.fromhex("47494638396101000100800000000000ffffff21f90401000000002c00000000010001000002024401003b")
+_WRONG = Counter("ariia_tracking_unknown_tokens_total", "Tokens of opens, clicks and visits that were never made")
 Headers = list[tuple[bytes, bytes]]
 _PRIVATE = (b"cache-control", b"no-store")
 _PICTURE: Headers = [(b"content-type", b"image/gif"), (b"content-length", str(len(PIXEL)).encode()), _PRIVATE]
@@ -26,6 +28,7 @@ _AWAY: Headers = [(b"content-length", b"0"), (b"referrer-policy", b"no-referrer"
 _METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _ALLOW = (b"allow", b"GET, HEAD, OPTIONS")
 _GIF = ".gif"
+_HIDDEN = HONEYPOT.to_bytes(2)
 _OPEN, _CLICK, _VISIT = "/t/o/", "/t/c/", "/t/v/"
 
 
@@ -65,15 +68,22 @@ class TrackingDoor:
                 packed = packed_hit(hits.CONVERTED, body, scope, conversions.packed(deed))
                 await ingest.current().keep(hits.CONVERTED, packed)
         except BadToken:
-            pass
+            _WRONG.inc()
         except Exception as error:  # noqa: BLE001 - whoever looks at a picture must not see our trouble
             log.get("tracking").warning("hit.not_kept", error=type(error).__name__)
 
     async def _click(self, token: str, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             body = get_signer().check("c", token)
+            if body[34:36] == _HIDDEN:
+                await ingest.current().keep(hits.CLICKED, packed_hit(hits.CLICKED, body, scope))
+                raise NotFound("link")  # noqa: TRY301 - the answer of every link that leads nowhere
             target = await self._cache().target(body)
-        except (BadToken, NotFound):
+        except BadToken:
+            _WRONG.inc()
+            await self._app(scope, receive, send)
+            return
+        except NotFound:
             await self._app(scope, receive, send)  # the uniform answer for what is not ours
             return
         except NotNow as refused:

@@ -1,4 +1,7 @@
-"""Public pages by token: see, comment, decide (`/p`), and unsubscribe (`/u`). GET and HEAD change nothing."""
+"""Public pages by token: see, comment, decide (`/p`), unsubscribe (`/u`), choose (`/preferences`).
+
+GET and HEAD change nothing.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,11 +14,12 @@ from sqlalchemy.orm import Session
 from api import pages
 from api.guesses import Guesses
 from domain.campaigns import previews
+from domain.delivery import service as delivery
 from kernel import db
 from kernel.errors import AriiaError, Conflict, Forbidden, Gone, Invalid, NotFound, PlanLimit
-from kernel.tokens import same
+from kernel.tokens import Signed, same
 from models import PreviewLink
-from preview import brand, csp, decisions, load, unsubscribe, view
+from preview import brand, csp, decisions, load, preferences, unsubscribe, view
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _READ = ["GET", "HEAD"]
@@ -209,7 +213,7 @@ def open_next(token: str, request: Request, csrf: Annotated[str, Form(max_length
 
 
 @router.api_route("/u/{token}", methods=_READ)
-def preferences(token: str, request: Request) -> Response:
+def unsubscribe_page(token: str, request: Request) -> Response:
     """Show what somebody gets, and the button that ends it."""
     if token == _SAMPLE:
         page = view.Preferences(token, "", "", "sample")
@@ -220,10 +224,10 @@ def preferences(token: str, request: Request) -> Response:
     return _preferences(token, request, saved=False)
 
 
-def _preferences(token: str, request: Request, *, saved: bool) -> Response:
+def _preferences(token: str, request: Request, *, saved: bool, asked: bool = False) -> Response:
     signed = unsubscribe.read(token)
     with db.tenant_session(signed.tenant_id) as session:
-        page, language = unsubscribe.state(session, signed.ref_id, token, saved=saved)
+        page, language = unsubscribe.state(session, signed.ref_id, token, saved=saved, asked=asked)
         look = _look(request, session, language)
         text = pages.render(_TEMPLATES, "preferences.html", look, request, path=f"/u/{token}", page=page)
     return pages.html(text, headers=csp.PUBLIC)
@@ -234,15 +238,55 @@ def change_preferences(
     token: str,
     request: Request,
     action: Annotated[str, Form(max_length=40)] = "",
+    sure: Annotated[str, Form(max_length=10)] = "",
     one_click: Annotated[str, Form(alias="List-Unsubscribe", max_length=40)] = "",
 ) -> Response:
-    """Unsubscribe, by the page's button or by a mailbox provider (RFC 8058: no cookie, no redirect, no question)."""
+    """Unsubscribe, by the page's button or by a mailbox provider (RFC 8058: no cookie, no redirect, no question).
+
+    The button asks once more while the message is so new that a mail filter may press it.
+    """
     signed = unsubscribe.read(token)
     with db.tenant_session(signed.tenant_id) as session:
-        unsubscribe.act(session, signed.ref_id, "one_click" if one_click else action)
+        asked = not one_click and unsubscribe.asks(session, signed.ref_id, action, sure=bool(sure))
+        if not asked:
+            unsubscribe.act(session, signed.ref_id, "one_click" if one_click else action)
     if one_click:
         return Response("ok\n", media_type="text/plain", headers=csp.PUBLIC)
-    return _preferences(token, request, saved=True)
+    return _preferences(token, request, saved=not asked, asked=asked)
+
+
+@router.api_route("/preferences/{token}", methods=_READ)
+def choices(token: str, request: Request) -> Response:
+    """Show what somebody gets on each channel, and how any of it ends."""
+    signed = preferences.read(token)
+    with db.tenant_session(signed.tenant_id) as session:
+        return _choices_page(session, request, signed, token)
+
+
+def _choices_page(session: Session, request: Request, signed: Signed, token: str, **how: Any) -> Response:
+    page, language = preferences.state(session, signed.ref_id, token, **how)
+    look = _look(request, session, language)
+    text = pages.render(_TEMPLATES, "choices.html", look, request, path=f"/preferences/{token}", page=page)
+    return pages.html(text, headers=csp.PUBLIC)
+
+
+@router.post("/preferences/{token}")
+def change_choices(
+    token: str,
+    request: Request,
+    action: Annotated[str, Form(max_length=40)] = "",
+    shown: Annotated[list[str], Form(max_length=40)] = [],  # noqa: B006 - fastapi copies it
+    keep: Annotated[list[str], Form(max_length=40)] = [],  # noqa: B006
+    sure: Annotated[str, Form(max_length=10)] = "",
+) -> Response:
+    """Switch off what is not kept; the signed link is the right to do so, so no cookie and no login is needed."""
+    signed = preferences.read(token)
+    with db.tenant_session(signed.tenant_id) as session:
+        names = preferences.wanted(session, signed.ref_id, action, shown, keep)
+        if names and not sure and preferences.fresh(delivery.find(session, signed.ref_id)):
+            return _choices_page(session, request, signed, token, asking=names)
+        preferences.switch_off(session, signed.ref_id, names)
+        return _choices_page(session, request, signed, token, saved=True)
 
 
 def install(app: FastAPI) -> None:

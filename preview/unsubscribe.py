@@ -1,5 +1,6 @@
 """The page behind the unsubscribe link of a message: what its reader gets, and how it ends."""
 
+from dataclasses import replace
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -10,7 +11,7 @@ from domain.identity import tenants
 from kernel.errors import Invalid, NotFound
 from kernel.tokens import BadToken, Signed, get_signer
 from models import Message, Suppression
-from preview import view
+from preview import preferences, view
 
 _SOURCES = {"one_click": "one_click", "unsubscribe": "unsubscribe_page"}
 
@@ -23,7 +24,9 @@ def read(token: str) -> Signed:
         raise NotFound("link") from None
 
 
-def state(session: Session, message_id: UUID, token: str, *, saved: bool) -> tuple[view.Preferences, str]:
+def state(
+    session: Session, message_id: UUID, token: str, *, saved: bool, asked: bool = False
+) -> tuple[view.Preferences, str]:
     """Return the page for a message and the language it was written in. Old links keep their answer."""
     tenant = tenants.current(session)
     message = delivery.find(session, message_id)
@@ -33,10 +36,13 @@ def state(session: Session, message_id: UUID, token: str, *, saved: bool) -> tup
     address = view.mask(message.address)
     if ended is not None:
         page = view.Preferences(token, tenant.name, address, "stopped", ended.created_at, saved=saved)
+    elif asked:
+        page = view.Preferences(token, tenant.name, address, "asked")
     else:
         measured = _measured(session, message)
         page = view.Preferences(token, tenant.name, address, "receiving", measured=measured, saved=saved)
-    return page, message.language
+    more = preferences.address_of(message.tenant_id, message.id) if message.member_id is not None else ""
+    return replace(page, more=more), message.language
 
 
 def _suppression(session: Session, message: Message) -> Suppression | None:
@@ -58,6 +64,11 @@ def _measured(session: Session, message: Message) -> bool:
         consent.channel == message.channel and consent.purpose == "tracking" and consent.state == "granted"
         for consent in consents.of_member(session, message.member_id)
     )
+
+
+def asks(session: Session, message_id: UUID, action: str, *, sure: bool) -> bool:
+    """Say whether the page asks once more before it unsubscribes; a mailbox provider's POST is never asked."""
+    return action == "unsubscribe" and not sure and preferences.fresh(delivery.find(session, message_id))
 
 
 def act(session: Session, message_id: UUID, action: str) -> None:

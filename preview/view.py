@@ -268,7 +268,10 @@ class ApprovalPage:
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """The page behind the unsubscribe link. `address` is masked; `state` is receiving, stopped, gone or sample."""
+    """The page behind the unsubscribe link. `address` is masked; `state` is receiving, asked, stopped, gone or sample.
+
+    `more` leads to the choices on every channel.
+    """
 
     token: str
     tenant: str
@@ -277,6 +280,7 @@ class Preferences:
     since: datetime | None = None
     measured: bool = False
     saved: bool = False
+    more: str = ""
 
 
 def mask(address: str) -> str:

@@ -90,6 +90,12 @@ def test_a_link_that_is_not_ours_gets_one_answer(http, sent):
     assert seen(sent) == []
 
 
+def test_the_link_that_nobody_sees_leads_nowhere_and_gives_its_visitor_away(http, sent):
+    http.get(f"/t/c/{token(sent, 'c')}", headers=ME)
+    assert http.get(f"/t/c/{token(sent, 'c', link=0xFFFF)}", headers=ME).status_code == 404
+    assert [found[1:] for found in seen(sent)] == [("machine", "honeypot", 0), ("machine", "honeypot", -1)]
+
+
 def test_ten_thousand_altered_tokens_lead_nowhere(http, sent):
     """By the signature itself: the door refuses before it looks anywhere."""
     ours, signer = token(sent, "c"), get_signer()

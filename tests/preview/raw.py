@@ -5,7 +5,7 @@ from urllib.parse import urlencode, urlsplit
 
 
 def raw(
-    url: str, method: str = "GET", data: dict[str, str] | None = None, **headers: str
+    url: str, method: str = "GET", data: dict[str, str] | list[tuple[str, str]] | None = None, **headers: str
 ) -> tuple[int, dict[str, str], str]:
     """One request without a browser's manners."""
     parts = urlsplit(url)
@@ -16,6 +16,10 @@ def raw(
         sent["Content-Type"] = "application/x-www-form-urlencoded"
     connection.request(method, parts.path + (f"?{parts.query}" if parts.query else ""), body, sent)
     answer = connection.getresponse()
-    found = answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read().decode()
+    found = (
+        answer.status,
+        {name.lower(): value for name, value in answer.getheaders()},
+        answer.read().decode(errors="replace"),
+    )
     connection.close()
     return found
