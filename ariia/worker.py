@@ -132,7 +132,10 @@ class InProcess:
     bell: "Bell"
 
     def stop(self) -> None:
-        """Let running tasks end, and end both; runs that send hand back what they did not begin."""
+        """Let running tasks end, and end both; runs that send hand back what they did not begin.
+
+        Once all have ended, this process may send again: it may start another worker, or run a task itself.
+        """
         self.bell.stop()
         campaigns.stopping.set()
         self.beat.stop(wait=True)
@@ -140,6 +143,8 @@ class InProcess:
             self.worker.stop()
         for thread in self.threads:
             thread.join(35)
+        if not any(thread.is_alive() for thread in self.threads):
+            campaigns.stopping.clear()
 
 
 def start_in_process() -> InProcess:

@@ -84,7 +84,7 @@ def template_database(cluster: Cluster) -> Iterator[tuple[str, str | None]]:
     role = "ariia_app" if cluster.app_url else _external_role(cluster)
     migrate.upgrade(cluster.url_of(name), role)
     yield name, role
-    _admin(cluster, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    _drop(cluster, name)
 
 
 def _external_role(cluster: Cluster) -> str:

@@ -12,6 +12,7 @@ from fakes.smtp_sink import Fault, SmtpSink
 from sqlalchemy import select
 
 from ariia import worker
+from ariia.tasks import campaigns as tasks
 from ariia.tasks.table import TASKS
 from domain.campaigns import service as campaigns
 from domain.delivery import queries
@@ -65,6 +66,16 @@ def test_a_started_campaign_is_sent_and_completed_without_anybody_asking_again(i
         assert sink.count == 50
     with db.tenant_session(tenants.a) as session:
         assert queries.counts(session, campaign_id) == {"sent": 50}
+
+
+def test_a_process_whose_worker_has_stopped_may_send_again(inside, tenants):
+    """Regression: the mark of a stop stayed, and every later run of the process ended after a quarter of a second."""
+    with SmtpSink([Fault("dot", only_late=True, delay=0.02)]) as sink:
+        inside(sink.url).stop()
+        campaign_id = started(tenants.a, 100)
+        tasks.start(tenants.a, campaign_id)
+        tasks.send(tenants.a, campaign_id)
+        assert sink.count == 100
 
 
 def test_what_was_asked_for_before_the_worker_came_is_done_too(inside, tenants):
