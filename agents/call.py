@@ -21,6 +21,7 @@ from kernel import clock, log
 Form = TypeVar("Form", bound=BaseModel)
 
 _POLL_SECONDS = 0.2
+_IN_FLIGHT = "call_in_flight"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ class Caller:
                 continue
             except ModelError:
                 ledger.forget(self.open_session, found.id)
-        raise CallStopped(Outcome.PAUSED_PROVIDER, "call_in_flight", retry_at=clock.now() + self.lease)
+        raise CallStopped(Outcome.PAUSED_PROVIDER, _IN_FLIGHT, retry_at=clock.now() + self.lease)
 
     def key(self, question: Question[Form]) -> str:
         """Return the call key: equal for equal questions of one tenant to one model, and for nothing else."""
@@ -153,6 +154,29 @@ class Caller:
 
     def _ms_since(self, started: float) -> int:
         return round((self.monotonic() - started) * 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Several models for one run: the next one is asked where one does not answer. The ledger knows which it was."""
+
+    callers: tuple[Caller, ...]
+
+    def ask(self, question: Question[Form]) -> Answer[Form]:
+        """Return the first answer. Raises the first CallStopped where none answers, or the budget ends."""
+        first: CallStopped | None = None
+        for n, caller in enumerate(self.callers, start=1):
+            try:
+                return caller.ask(question)
+            except CallStopped as stop:
+                first = first or stop
+                if stop.outcome is Outcome.PAUSED_BUDGET or stop.code == _IN_FLIGHT:
+                    raise
+                if n < len(self.callers):
+                    log.get().warning("model_call.next", code=stop.code, model=self.callers[n].provider.port.model)
+        if first is None:
+            raise ValueError("a chain of no models")
+        raise first
 
 
 def _accepted(question: Question[Form], text: str) -> Form:

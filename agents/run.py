@@ -13,16 +13,17 @@ from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from agents import guards
-from agents.call import Caller
+from agents.call import Caller, Chain
 from agents.campaign.context import Context, Writer
 from agents.campaign.writers import BuiltinWriter, ModelWriter
 from agents.llm import registry
-from agents.llm.errors import CallStopped
+from agents.llm.errors import CallStopped, Outcome
 from domain.campaigns import service as campaigns
 from domain.campaigns.lifecycle import Status, Verb
 from kernel import clock, db, log, outbox
 from kernel.ids import new_id
-from models import AgentRun, AgentStep
+from kernel.settings import get_settings
+from models import AgentRun, AgentStep, Tenant
 
 _LEASE_SECONDS = 60
 _BEAT_SECONDS = 15
@@ -46,7 +47,7 @@ def execute(tenant_id: UUID, run_id: UUID) -> None:
         return
     with _heartbeat(tenant_id, run_id, owner):
         try:
-            outcome = _invoke(tenant_id, run_id, claimed)
+            outcome = _attempted(tenant_id, run_id, claimed)
         except CallStopped as stopped:
             _end(tenant_id, run_id, owner, stopped.outcome, code=stopped.code, retry_at=stopped.retry_at)
         except Exception as error:  # noqa: BLE001 - every end is a named state
@@ -54,6 +55,20 @@ def execute(tenant_id: UUID, run_id: UUID) -> None:
             _end(tenant_id, run_id, owner, "failed", code="internal", detail=type(error).__name__)
         else:
             _end(tenant_id, run_id, owner, outcome)
+
+
+def _attempted(tenant_id: UUID, run_id: UUID, claimed: _Claim) -> str:
+    """Run the graph; where no model answers and the operator allows it, the built-in writer finishes the same brief."""
+    try:
+        return _invoke(tenant_id, run_id, claimed)
+    except CallStopped as stopped:
+        if not get_settings().llm_fallback_builtin or stopped.outcome is Outcome.PAUSED_BUDGET:
+            raise
+        log.get("agents").warning("run.without_ai", run_id=str(run_id), code=stopped.code)
+    with db.tenant_session(tenant_id) as session:
+        run = session.get_one(AgentRun, run_id)
+        run.options = {**run.options, "writer": "builtin"}
+    return _invoke(tenant_id, run_id, claimed)
 
 
 def _claim(tenant_id: UUID, run_id: UUID, owner: UUID) -> _Claim | None:
@@ -137,12 +152,22 @@ def _invoke(tenant_id: UUID, run_id: UUID, claimed: _Claim) -> str:
 def choose_writer(
     tenant_id: UUID, run_id: UUID, campaign_id: UUID, open_session: Callable[[], AbstractContextManager[Session]]
 ) -> Writer:
-    """Return the configured model behind the ledger, or the built-in writer."""
-    provider = registry.provider()
+    """Return the configured model behind the ledger, or the built-in writer.
+
+    The built-in one writes where no model is configured, where the run was told so, and where the tenant lets nothing
+    leave.
+    """
+    with open_session() as session:
+        forced = session.get_one(AgentRun, run_id).options.get("writer") is not None
+        forced = forced or session.get_one(Tenant, tenant_id).ai_egress == "none"
+    found = [] if forced else registry.providers()
     writer: Writer = BuiltinWriter()
-    if provider is not None:
-        caller = Caller(provider=provider, open_session=open_session, tenant_id=tenant_id, run_id=run_id)
-        writer = ModelWriter(caller, guards.marker(tenant_id, campaign_id, "v1"))
+    if found:
+        callers = [
+            Caller(provider=provider, open_session=open_session, tenant_id=tenant_id, run_id=run_id)
+            for provider in found
+        ]
+        writer = ModelWriter(Chain(tuple(callers)), guards.marker(tenant_id, campaign_id, "v1"))
     with open_session() as session:
         session.execute(
             update(AgentRun).where(AgentRun.tenant_id == tenant_id, AgentRun.id == run_id).values(writer=writer.name)

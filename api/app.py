@@ -5,15 +5,20 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
+from starlette.types import Receive, Scope, Send
 
-from api import errors
+from api import doors, errors
+from api.hook_door import HookDoor
 from api.middleware import Envelope
 from api.routes import (
+    agent_tasks,
+    brand,
     campaigns,
     chats,
     content_templates,
     conversations,
     drafts,
+    follow_ups,
     health,
     hooks,
     imports,
@@ -21,6 +26,8 @@ from api.routes import (
     members,
     public,
     recipients,
+    runs,
+    segments,
     senders,
     suppressions,
     templates,
@@ -56,15 +63,26 @@ Authenticate with `Authorization: Bearer ariia_live_…`. Lists are paginated by
 """
 
 
+class Service(FastAPI):
+    """The application behind the doors of opens and clicks and of webhooks, which answer before anything is asked."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._door = TrackingDoor(HookDoor(super().__call__))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._door(scope, receive, send)
+
+
 def create_app(lifespan: Lifespan | None = None) -> FastAPI:
     """Return the API; every operation lives under /api/v1, public doors and health beside it."""
-    app = FastAPI(
+    app = Service(
         title="ARIIA Campaigns",
         version="1",
         description=DESCRIPTION,
         docs_url=None,
         redoc_url=None,
-        lifespan=lifespan,
+        lifespan=doors.lifespan_of(lifespan),
     )
     version = APIRouter(prefix="/api/v1", responses=_PROBLEMS)
     for router in (
@@ -72,15 +90,20 @@ def create_app(lifespan: Lifespan | None = None) -> FastAPI:
         campaigns.router,
         drafts.router,
         drafts.links,
+        runs.router,
+        brand.router,
         recipients.router,
         tracking.router,
         members.router,
         chats.router,
+        segments.router,
         imports.router,
         suppressions.router,
         knowledge.documents,
         knowledge.offers,
         conversations.router,
+        follow_ups.router,
+        follow_ups.about,
         templates.router,
         content_templates.router,
         senders.router,
@@ -88,13 +111,16 @@ def create_app(lifespan: Lifespan | None = None) -> FastAPI:
         tenant.settings,
         tenant.credentials,
         webhooks.router,
+        agent_tasks.router,
+        agent_tasks.words,
+        agent_tasks.turns,
     ):
         version.include_router(router)
     app.include_router(version)
     app.include_router(public.router)
     app.include_router(hooks.router)
     app.include_router(health.router)
+    doors.install(app)
     errors.install(app)
     app.add_middleware(Envelope)
-    app.add_middleware(TrackingDoor)
     return app

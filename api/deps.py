@@ -8,7 +8,7 @@ from uuid import UUID
 
 from fastapi import Depends, Query
 from pydantic import BaseModel, Field
-from sqlalchemy import Select, text
+from sqlalchemy import Select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from api.auth import CurrentPrincipal
@@ -17,13 +17,10 @@ from kernel.errors import Invalid
 from kernel.settings import get_settings
 
 T = TypeVar("T")
-_TIMEOUT = text("SELECT set_config('statement_timeout', :limit, true)")
 
 
 def _session(principal: CurrentPrincipal) -> Iterator[Session]:
-    with db.tenant_session(principal.tenant_id) as session:
-        limit = get_settings().statement_timeout_ms
-        session.execute(_TIMEOUT, {"limit": str(limit)})
+    with db.tenant_session(principal.tenant_id, timeout_ms=get_settings().statement_timeout_ms) as session:
         yield session
 
 

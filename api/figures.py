@@ -1,10 +1,17 @@
-"""Figures that are read when somebody asks: how late work is, and how much of it waits.
+"""Figures that are read when somebody asks: how late work is, how much of it waits, and what processes counted.
 
 Only the dispatcher's map and small open queues are read, each by its index: `tenant_due` by (kind, next_due_at), the
 outbox of tenants that are due by (tenant_id, due_at). No table of messages or deliveries is counted.
 """
 
-from prometheus_client import CollectorRegistry, Gauge, generate_latest
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, generate_latest, multiprocess
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -15,26 +22,65 @@ KINDS = ("campaigns", "outbox", "webhooks")
 _MOST_TENANTS = 100
 
 
-def live() -> bytes:
-    """Return the figures in Prometheus' text form; without a database the one that says so."""
+_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # the library's own name: it is read before our settings are
+_OF_PROCESS = re.compile(r"gauge_live\w+_(\d+)\.db")
+
+
+def counted() -> bytes:
+    """Return what this process counted, or, where processes share a folder for it, what all of them did."""
+    folder = os.environ.get(_FOLDER)  # noqa: TID251 - see _FOLDER
+    if not folder:
+        return generate_latest()
+    _forget_the_dead(Path(folder))
     registry = CollectorRegistry()
-    up = Gauge("ariia_database_up", "1 while the database answers.", registry=registry)
-    try:
-        with db.all_tenants_session("figures") as session:
-            _queues(session, registry)
-            _outbox(session, registry)
-    except Exception:  # noqa: BLE001 - any failure means: it does not answer, and the other figures are still wanted
-        up.set(0)
-        registry = CollectorRegistry()
-        registry.register(up)
-        return generate_latest(registry)
-    up.set(1)
+    multiprocess.MultiProcessCollector(registry, path=folder)  # type: ignore[no-untyped-call] # the library's
     return generate_latest(registry)
 
 
-def _queues(session: Session, registry: CollectorRegistry) -> None:
-    age = Gauge("ariia_oldest_open_age_seconds", "How long the most overdue tenant waits.", ["kind"], registry=registry)
-    waiting = Gauge("ariia_tenants_due", "Tenants with work that is due, at most 100.", ["kind"], registry=registry)
+def _forget_the_dead(folder: Path) -> None:
+    """Remove what processes that are gone said of their present state; what they counted stays."""
+    found = (_OF_PROCESS.fullmatch(path.name) for path in folder.glob("gauge_live*.db"))
+    for pid in {int(match[1]) for match in found if match}:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            multiprocess.mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call] # the library's
+        except PermissionError:  # another user's, and alive
+            continue
+
+
+def live() -> bytes:
+    """Return the figures in Prometheus' text form; without a database the one that says so."""
+    try:
+        with db.all_tenants_session("figures") as session:
+            read = [*_queues(session), _outbox(session)]
+    except Exception:  # noqa: BLE001 - any failure means: it does not answer, and the other figures are still wanted
+        return _text([_gauge("ariia_database_up", "1 while the database answers.", 0)])
+    return _text([_gauge("ariia_database_up", "1 while the database answers.", 1), *read])
+
+
+def _text(families: list[GaugeMetricFamily]) -> bytes:
+    """Return figures of this moment: they are no process's own, and lie in nobody's folder."""
+    registry = CollectorRegistry()
+    registry.register(_Families(families))
+    return generate_latest(registry)
+
+
+class _Families(Collector):
+    def __init__(self, families: list[GaugeMetricFamily]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        return iter(self._families)
+
+
+def _gauge(name: str, about: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, about, value=value)
+
+
+def _queues(session: Session) -> list[GaugeMetricFamily]:
+    age = GaugeMetricFamily("ariia_oldest_open_age_seconds", "How long the most overdue tenant waits.", labels=["kind"])
+    waiting = GaugeMetricFamily("ariia_tenants_due", "Tenants with work that is due, at most 100.", labels=["kind"])
     for kind in KINDS:
         due = (
             select(TenantDue.next_due_at)
@@ -45,12 +91,12 @@ def _queues(session: Session, registry: CollectorRegistry) -> None:
         )
         oldest = func.extract("epoch", func.clock_timestamp() - func.min(due.c.next_due_at))
         row = session.execute(select(func.coalesce(oldest, 0), func.count(due.c.next_due_at))).one()
-        age.labels(kind).set(float(row[0]))
-        waiting.labels(kind).set(row[1])
+        age.add_metric([kind], float(row[0]))
+        waiting.add_metric([kind], row[1])
+    return [age, waiting]
 
 
-def _outbox(session: Session, registry: CollectorRegistry) -> None:
-    depth = Gauge("ariia_outbox_depth", "Outbox rows of the 100 most overdue tenants.", registry=registry)
+def _outbox(session: Session) -> GaugeMetricFamily:
     tenants = session.execute(
         select(TenantDue.tenant_id)
         .where(TenantDue.kind == "outbox")
@@ -62,4 +108,4 @@ def _outbox(session: Session, registry: CollectorRegistry) -> None:
         db.set_tenant(session, tenant_id)
         rows = select(func.count()).select_from(Outbox).where(Outbox.tenant_id == tenant_id)
         total += session.execute(rows).scalar_one()
-    depth.set(total)
+    return _gauge("ariia_outbox_depth", "Outbox rows of the 100 most overdue tenants.", total)

@@ -9,7 +9,7 @@ import typer
 from pydantic import HttpUrl, ValidationError
 from rich.console import Console
 
-from ariia import bounces
+from ariia import bounces, follow_ups
 from kernel import names
 from kernel import settings as kernel_settings
 from kernel.settings import Settings
@@ -165,6 +165,7 @@ def demo_data(folder: Annotated[Path, typer.Argument(help="Where the files go.")
 
 
 app.add_typer(bounces.app, name="bounces")
+app.add_typer(follow_ups.app, name="follow-ups")
 
 
 def main() -> None:

@@ -117,9 +117,19 @@ def _model(settings: Settings) -> Verdict:
         found = registry.probe()
         if found is None:
             raise RuntimeError("no model is configured")
-        return str(found)
+        if not found.ok:
+            raise RuntimeError(f"{found.model} does not answer: {found.code}. Check ARIIA_LLM_BASE_URL, key and model.")
+        return f"{found.model} answers in {found.ms} ms, JSON by {found.schema_mode}{_beside(settings)}"
 
     return _checked("model", probe)
+
+
+def _beside(settings: Settings) -> str:
+    second = f", then {settings.llm_fallback_model}" if settings.llm_fallback_model else ""
+    if not settings.llm_embedding_model:
+        return f"{second}; search is lexical only"
+    vector = registry.embed(["probe"], settings)
+    return f"{second}; embeddings of {len(vector[0]) if vector else 0} numbers"
 
 
 def _assets() -> Verdict:

@@ -1,11 +1,12 @@
 """The inbound door: an SMTP and LMTP server that takes mail at signed return paths, and nothing else.
 
-Off unless ARIIA_INBOUND_LISTEN or ARIIA_INBOUND_LMTP is set. It speaks no TLS and knows no user: a mail server stands
-in front of it. 250 is answered after the mail is committed; whoever sends to an address that we did not sign gets
+Off unless ARIIA_INBOUND_LISTEN or ARIIA_INBOUND_LMTP is set. It knows no user, and offers STARTTLS where it has a
+certificate. 250 is answered after the mail is committed; whoever sends to an address that we did not sign gets
 550 5.1.1 before any of the message, and nothing is written.
 """
 
 import asyncio
+import ssl
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +16,7 @@ from uuid import UUID
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from ariia.certificate import Certificate
 from ariia.embedded.conversation import Conversation
 from domain.delivery import return_path
 from domain.returns import mail
@@ -30,10 +32,13 @@ _UNKNOWN = "550 5.1.1 No such return path"
 class Door:
     """A running door; `ports` are those it listens on. `stop` ends it."""
 
-    def __init__(self, domain: str, listen: str | None, lmtp: str | None) -> None:
+    def __init__(
+        self, domain: str, listen: str | None, lmtp: str | None, certificate: Certificate | None = None
+    ) -> None:
         self.ports: dict[str, int] = {}
         self._host = _Host(domain)
         self._listen, self._lmtp = listen, lmtp
+        self._certificate = certificate
         self._thread = threading.Thread(target=self._run, name="inbound", daemon=True)
         self._settled = threading.Event()
         self._failure: Exception | None = None
@@ -87,7 +92,7 @@ class Door:
 
     async def _bind(self, name: str, where: str, *, lmtp: bool) -> asyncio.Server:
         async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await self._talk(reader, writer, lmtp=lmtp)
+            await self._talk(reader, writer, lmtp=lmtp, secure=not where.startswith("/"))
 
         if where.startswith("/"):
             return await asyncio.start_unix_server(talk, where)
@@ -96,15 +101,18 @@ class Door:
         self.ports[name] = server.sockets[0].getsockname()[1]
         return server
 
-    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, lmtp: bool) -> None:
+    async def _talk(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, lmtp: bool, secure: bool
+    ) -> None:
         if self._open >= _MOST_CONNECTIONS:
             writer.write(b"421 4.3.2 Too many connections\r\n")
             writer.close()
             return
         self._open += 1
         try:
-            await Conversation(self._host, reader, writer, lmtp=lmtp).run()
-        except (ConnectionError, TimeoutError, asyncio.CancelledError):
+            tls = self._certificate.context if self._certificate and secure else None
+            await Conversation(self._host, reader, writer, lmtp=lmtp, tls=tls).run()
+        except (ConnectionError, TimeoutError, asyncio.CancelledError, ssl.SSLError):
             writer.transport.abort()
         finally:
             self._open -= 1
@@ -159,4 +167,7 @@ def open_door(settings: Settings) -> Door | None:
     """Start the door that the settings ask for; None where they ask for none. Raises OSError."""
     if not (settings.inbound_listen or settings.inbound_lmtp) or settings.bounce_domain is None:
         return None
-    return Door(settings.bounce_domain, settings.inbound_listen, settings.inbound_lmtp).start()
+    certificate = None
+    if settings.inbound_certificate and settings.inbound_key:
+        certificate = Certificate(settings.inbound_certificate, settings.inbound_key)
+    return Door(settings.bounce_domain, settings.inbound_listen, settings.inbound_lmtp, certificate).start()

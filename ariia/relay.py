@@ -81,9 +81,10 @@ def sweep(ring: Ring) -> int:
         if waiting:
             ring("notices.send", tenant_id, tenant_id, None)
             rung += 1
-    for tenant_id in _due("webhooks"):
-        ring("webhooks.deliver", tenant_id, tenant_id, None)
-        rung += 1
+    for kind, task in (("webhooks", "webhooks.deliver"), ("follow_ups", "follow_ups.run")):
+        for tenant_id in _due(kind):
+            ring(task, tenant_id, tenant_id, None)
+            rung += 1
     return rung
 
 

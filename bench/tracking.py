@@ -1,9 +1,10 @@
 """Opens and clicks over HTTP: `./dev bench tracking [--connections 64] [--seconds 1.5] [--rounds 5] [--quick]`.
 
 The web process as in a cluster (the worker is elsewhere) against a process with one bare Starlette route, both uvicorn
-with httptools and uvloop, kept-alive connections, every request on a message of its own; interleaved rounds. A figure
-counts only if every answered hit is in the database afterwards, and none twice. CPU is that of the web process and,
-apart, of the database.
+with httptools and uvloop, kept-alive connections, every request on a message of its own; interleaved rounds. With few
+connections the time of one sync is measured too; `--connections 256` shows both when they are busy all the time. A
+figure counts only if every answered hit is in the database afterwards, and none twice. CPU is that of the web process
+and, apart, of the database.
 """
 
 import argparse

@@ -21,10 +21,11 @@ class FailureKind(StrEnum):
 
 
 class Scope(StrEnum):
-    """Whom a throttle slows down."""
+    """Whom a refusal is about: whom a throttle slows down, or what a configuration keeps shut."""
 
     ACCOUNT = "account"
     SENDER = "sender"
+    COUNTRY = "country"  # of the recipient's number, for this account alone
     DOMAIN = "domain"
     CHAT = "chat"
 
@@ -33,7 +34,8 @@ class SendFailed(Exception):  # noqa: N818 - named as the answer
     """The provider did not take a message, or nobody knows whether it did (`ambiguous`).
 
     `phase` is where it ended (for SMTP: connect, greeting, ehlo, tls, auth, mail, rcpt, data, dot), `code` the
-    provider's own code or empty, `text` its words, `retry_after` seconds where the provider named them.
+    provider's own code or empty, `text` its words, `retry_after` seconds where the provider named them, `attempts` how
+    often a message is tried in all where that is less than usual.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class SendFailed(Exception):  # noqa: N818 - named as the answer
         text: str,
         retry_after: float | None = None,
         scope: Scope | None = None,
+        attempts: int | None = None,
     ) -> None:
         super().__init__(f"{kind} at {phase}: {code} {text}")
         self.kind = kind
@@ -52,6 +55,7 @@ class SendFailed(Exception):  # noqa: N818 - named as the answer
         self.text = text
         self.retry_after = retry_after
         self.scope = scope
+        self.attempts = attempts
 
     @property
     def retryable(self) -> bool:

@@ -68,10 +68,20 @@ def engine() -> Engine:
 
 
 @contextmanager
-def tenant_session(tenant_id: UUID) -> Iterator[Session]:
-    """Open a transaction on the rows of one tenant; commit on return, roll back on raise."""
+def tenant_session(tenant_id: UUID, *, timeout_ms: int | None = None) -> Iterator[Session]:
+    """Open a transaction on the rows of one tenant; commit on return, roll back on raise.
+
+    `timeout_ms` bounds every statement of it.
+    """
     with _transaction() as session:
-        set_tenant(session, tenant_id)
+        set_tenant(session, tenant_id, timeout_ms=timeout_ms)
+        yield session
+
+
+@contextmanager
+def nobodys_session() -> Iterator[Session]:
+    """Open a transaction without a tenant, until the caller has learnt whose it is (`set_tenant`): to sign in."""
+    with _transaction() as session:
         yield session
 
 
@@ -86,9 +96,18 @@ def all_tenants_session(reason: str) -> Iterator[Session]:
         yield session
 
 
-def set_tenant(session: Session, tenant_id: UUID) -> None:
+_TENANT = text("SELECT set_config('app.tenant', :tenant, true)")
+_TENANT_IN_TIME = text(
+    "SELECT set_config('app.tenant', :tenant, true), set_config('statement_timeout', :timeout, true)"
+)
+
+
+def set_tenant(session: Session, tenant_id: UUID, *, timeout_ms: int | None = None) -> None:
     """Scope the running transaction to a tenant; the setting ends with the transaction."""
-    session.execute(text("SELECT set_config('app.tenant', :tenant, true)"), {"tenant": str(tenant_id)})
+    if timeout_ms is None:
+        session.execute(_TENANT, {"tenant": str(tenant_id)})
+    else:
+        session.execute(_TENANT_IN_TIME, {"tenant": str(tenant_id), "timeout": str(timeout_ms)})
     session.info["tenant_id"] = tenant_id
 
 

@@ -27,7 +27,8 @@ class Lane:
         """
         connection = await self._open()
         try:
-            async with connection.pipeline(), connection.transaction():
+            # Up to the end of the pipeline both are one transaction (PostgreSQL, "Pipelining").
+            async with connection.pipeline():
                 await connection.execute("SELECT set_config('app.tenant', %s, true)", (str(self.tenant_id),))
                 cursor = await connection.execute(statement.encode(), parameters)
             return await cursor.fetchall()

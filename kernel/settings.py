@@ -87,16 +87,30 @@ class Settings(BaseSettings):
         None,
         description="The same by LMTP: `address:port` or the path of a Unix socket; off without it.",
     )
+    inbound_certificate: Path | None = Field(
+        None, description="Certificate chain (PEM) with which the inbound door offers STARTTLS; none without it."
+    )
+    inbound_key: Path | None = Field(None, description="The private key (PEM) of that certificate.")
     twilio_url: str | None = Field(
         None, description="Base URL of Twilio's interface; without it the provider itself (set it for a fake)."
     )
     telegram_url: str | None = Field(
         None, description="Base URL of Telegram's Bot API; without it the provider itself (or a server of your own)."
     )
+    sns_url: str | None = Field(
+        None,
+        description="Base URL under which Amazon SNS is asked; without it the provider itself (set it for a fake).",
+    )
     egress_allow: str = Field(
         "",
         pattern=r"^[A-Za-z0-9.:/, \[\]_-]*$",
         description="Where webhooks may go although it is not public: `host:port` or networks (CIDR), with commas.",
+    )
+    agent_hosts: str = Field(
+        "",
+        pattern=r"^[A-Za-z0-9.:*, \[\]-]*$",
+        description="Hosts under which agents reach `/mcp` beside the public address: `host`, `host:port` or `host:*`, "
+        "with commas.",
     )
     llm_base_url: str | None = Field(
         None,
@@ -104,12 +118,38 @@ class Settings(BaseSettings):
     )
     llm_api_key: SecretStr = Field(SecretStr("none"), description="API key for the model server.")
     llm_model: str | None = Field(None, description="Model name to ask for; required with ARIIA_LLM_BASE_URL.")
+    llm_azure_api_version: str | None = Field(
+        None,
+        description="API version of an Azure OpenAI resource; with it the base URL is the resource's and the model its "
+        "deployment.",
+    )
+    llm_embedding_model: str | None = Field(
+        None, description="Model for embeddings at the same server; without it the search is lexical only."
+    )
+    llm_fallback_base_url: str | None = Field(
+        None, description="Base URL of a second OpenAI-compatible server, asked when the first one does not answer."
+    )
+    llm_fallback_api_key: SecretStr = Field(SecretStr("none"), description="API key for the second model server.")
+    llm_fallback_model: str | None = Field(
+        None, description="Second model; without a base URL of its own it is asked at the first server."
+    )
+    llm_fallback_builtin: bool = Field(
+        False, description="Let the built-in writer finish a draft that no model could; the draft says so."
+    )
     llm_run_token_limit: int = Field(120_000, ge=1_000, description="Most tokens one draft may spend.")
     llm_month_token_limit: int = Field(
         5_000_000,
         ge=1_000,
         le=2_000_000_000,
         description="Most tokens the drafts of one tenant may spend in a calendar month of its time zone.",
+    )
+    knowledge_file_mb: int = Field(20, ge=1, le=50, description="Largest file of the knowledge base, MiB.")
+    knowledge_pages: int = Field(1_000, ge=1, le=10_000, description="Most pages of a PDF that are read.")
+    knowledge_seconds: int = Field(
+        120, ge=5, le=3_600, description="Longest processor time that reading one file may take, seconds."
+    )
+    knowledge_memory_mb: int = Field(
+        768, ge=256, le=16_384, description="Most memory of the process that reads one file, MiB."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least severe log level that is written."
@@ -132,6 +172,8 @@ class Settings(BaseSettings):
             raise ValueError("ARIIA_LLM_BASE_URL is set but ARIIA_LLM_MODEL is not: name the model to ask for")
         if (self.inbound_listen or self.inbound_lmtp) and not self.bounce_domain:
             raise ValueError("ARIIA_INBOUND_… is set but ARIIA_BOUNCE_DOMAIN is not: name the domain it takes mail for")
+        if (self.inbound_certificate is None) != (self.inbound_key is None):
+            raise ValueError("ARIIA_INBOUND_CERTIFICATE and ARIIA_INBOUND_KEY are needed together: set both or neither")
         key = self.secret_key.get_secret_value()
         if key and (key.lower() in _DEFAULT_SECRETS or len(key) < _SHORTEST_SECRET):
             raise ValueError("ARIIA_SECRET_KEY is a default or shorter than 32 characters: set a random one")
@@ -150,6 +192,14 @@ class Settings(BaseSettings):
         for part in filter(None, (part.strip() for part in value.split(","))):
             ipaddress.ip_network(part)
         return value
+
+    @property
+    def agent_host_list(self) -> list[str]:
+        """What a Host header may say at the doors of agents: the public address, loopback in development, and more."""
+        address = self.base_url.partition("://")[2].partition("/")[0]
+        more = [part.strip() for part in self.agent_hosts.split(",") if part.strip()]
+        local = ["127.0.0.1:*", "localhost:*"] if self.environment == "development" else []
+        return [address, *local, *more]
 
     @property
     def base_url(self) -> str:

@@ -1,7 +1,9 @@
 """All tables; importing this package registers every one of them."""
 
 from models.agent import AgentRun, AgentStep, ModelCall
+from models.agent_tasks import AgentTask
 from models.base import Base
+from models.brand import BrandProfile, BrandRule
 from models.callbacks import ContentTemplate, OptOutWord, ProviderCallback, ProviderLook
 from models.campaigns import (
     AgentQuestion,
@@ -17,6 +19,7 @@ from models.campaigns import (
 from models.chats import ChatLink, TelegramUpdate
 from models.delivery import CampaignCount, Message, MessageEvent, Notice, RateBucket, TrackedLink
 from models.events import DomainEvent, EventCounter
+from models.follow_ups import FollowUp, FollowUpText, FollowUpTurn, MemberInsight
 from models.identity import (
     ApiKey,
     AppUser,
@@ -28,7 +31,17 @@ from models.identity import (
     TenantRoute,
     UserSession,
 )
-from models.knowledge import Chunk, Conversation, ConversationMessage, Document, Offer
+from models.knowledge import (
+    Chunk,
+    Conversation,
+    ConversationMessage,
+    Document,
+    DocumentUpload,
+    Offer,
+    Posting,
+    SynonymGroup,
+    Term,
+)
 from models.operations import IdempotencyKey, Outbox, TenantDue, Worker
 from models.people import (
     Activity,
@@ -43,26 +56,35 @@ from models.people import (
     Suppression,
 )
 from models.plans import PlanReservation, PlanUsage
+from models.reach import AccountStrain, CampaignCost, ChatTurn, ClosedCountry, TeamAddress
 from models.returns import AddressHealth, InboundMail
+from models.segments import Segment, SegmentMember
 from models.senders import DkimKey, ProviderAccount, SenderDomain
 from models.tracking import Conversion, TrackingJournal
 from models.webhooks import WebhookDelivery, WebhookEndpoint
 
 __all__ = [
+    "AccountStrain",
     "Activity",
     "AddressHealth",
     "AgentQuestion",
     "AgentRun",
     "AgentStep",
+    "AgentTask",
     "ApiKey",
     "AppUser",
     "AuditEntry",
     "AuditHead",
     "Base",
+    "BrandProfile",
+    "BrandRule",
     "Campaign",
+    "CampaignCost",
     "CampaignCount",
     "ChatLink",
+    "ChatTurn",
     "Chunk",
+    "ClosedCountry",
     "Consent",
     "ConsentEvent",
     "ContactPoint",
@@ -73,10 +95,14 @@ __all__ = [
     "CredentialIndex",
     "DkimKey",
     "Document",
+    "DocumentUpload",
     "DomainEvent",
     "DraftRevision",
     "EventCounter",
     "FindingOverride",
+    "FollowUp",
+    "FollowUpText",
+    "FollowUpTurn",
     "IdempotencyKey",
     "ImportBatch",
     "ImportFile",
@@ -84,6 +110,7 @@ __all__ = [
     "InboundMail",
     "LoginIdentity",
     "Member",
+    "MemberInsight",
     "Message",
     "MessageEvent",
     "ModelCall",
@@ -93,6 +120,7 @@ __all__ = [
     "Outbox",
     "PlanReservation",
     "PlanUsage",
+    "Posting",
     "PreviewLink",
     "ProviderAccount",
     "ProviderCallback",
@@ -100,15 +128,20 @@ __all__ = [
     "Purchase",
     "RateBucket",
     "Review",
+    "Segment",
+    "SegmentMember",
     "Sender",
     "SenderDomain",
     "Suppression",
+    "SynonymGroup",
+    "TeamAddress",
     "TelegramUpdate",
     "Template",
     "TemplateVersion",
     "Tenant",
     "TenantDue",
     "TenantRoute",
+    "Term",
     "TrackedLink",
     "TrackingJournal",
     "UserSession",

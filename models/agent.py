@@ -24,6 +24,8 @@ class AgentRun(Owned, Base):
     parent_revision_id: Mapped[UUID | None]
     feedback_id: Mapped[UUID | None]
     status: Mapped[str] = mapped_column(default="queued")
+    options: Mapped[Json] = mapped_column(default=dict)
+    brief_version: Mapped[int] = mapped_column(default=1)
     writer: Mapped[str | None]
     tier: Mapped[str | None]
     inputs_json: Mapped[Json | None]

@@ -91,6 +91,7 @@ class Campaign(Owned, Base):
     current_revision_id: Mapped[UUID | None]
     schedule: Mapped[Json | None]
     scheduled_for: Mapped[datetime | None]
+    zone_rules: Mapped[str | None]
     budget_minor: Mapped[int | None]
     cost_ceiling_minor: Mapped[int | None]
     utm_links: Mapped[bool | None]
@@ -128,6 +129,7 @@ class DraftRevision(Owned, Base):
     content_hash: Mapped[str]
     author: Mapped[str]
     prompt_versions: Mapped[Json] = mapped_column(default=dict)
+    plan_json: Mapped[Json | None]
 
 
 class FindingOverride(Owned, Base):

@@ -32,6 +32,9 @@ class Tenant(Identified, Timed, Base):
     utm_links: Mapped[bool] = mapped_column(server_default="true")
     visit_links: Mapped[bool] = mapped_column(server_default="false")
     conversion_days: Mapped[int] = mapped_column(SmallInteger, server_default="7")
+    ai_egress: Mapped[str] = mapped_column(server_default="no_member_data")
+    chat_disclosure: Mapped[bool] = mapped_column(server_default="true")
+    follow_up_at: Mapped[str] = mapped_column(server_default="10:00")
     suspended_at: Mapped[datetime | None]
 
 

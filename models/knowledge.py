@@ -3,22 +3,32 @@
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Computed, ForeignKeyConstraint, Index, UniqueConstraint
-from sqlalchemy.dialects.postgresql import TSVECTOR
+from sqlalchemy import CheckConstraint, Computed, ForeignKey, ForeignKeyConstraint, Index, Integer, UniqueConstraint
+from sqlalchemy.dialects.postgresql import ARRAY, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Base, Json, Owned, owned_key
+from models.base import Base, Json, Owned, newest_first, owned_key
 
 
 class Document(Owned, Base):
+    """What a tenant wrote down, as text; outside its days it is neither found nor may it be cited."""
+
     __tablename__ = "document"
-    __table_args__ = (owned_key("document"), UniqueConstraint("tenant_id", "name"))
+    __table_args__ = (
+        owned_key("document"),
+        UniqueConstraint("tenant_id", "name"),
+        CheckConstraint(
+            "valid_until IS NULL OR valid_from IS NULL OR valid_until >= valid_from", name="dates_in_order"
+        ),
+    )
     name: Mapped[str]
     title: Mapped[str]
     media_type: Mapped[str]
     language: Mapped[str]
     body: Mapped[str]
     content_hash: Mapped[str]
+    valid_from: Mapped[date | None]
+    valid_until: Mapped[date | None]
 
 
 class Chunk(Owned, Base):
@@ -48,6 +58,74 @@ class Chunk(Owned, Base):
         ),
         deferred=True,
     )
+
+
+class Posting(Base):
+    """In which chunks of a document a stem stands, by their positions; `headings` those that name it in a heading.
+
+    An index of our own: a full-text index cannot serve a table under row-level security, whose policy must be asked
+    before any operator that might leak, and equality of texts is one that does not.
+    """
+
+    __tablename__ = "kb_posting"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "document_id"], ["document.tenant_id", "document.id"], ondelete="CASCADE"),
+        Index("ix_kb_posting_document", "tenant_id", "document_id"),
+    )
+    tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenant.id", ondelete="CASCADE"), primary_key=True)
+    language: Mapped[str] = mapped_column(primary_key=True)
+    lexeme: Mapped[str] = mapped_column(primary_key=True)
+    document_id: Mapped[UUID] = mapped_column(primary_key=True)
+    chunks: Mapped[list[int]] = mapped_column(ARRAY(Integer))
+    headings: Mapped[list[int]] = mapped_column(ARRAY(Integer))
+
+
+class Term(Base):
+    """A stem of the tenant's own vocabulary; `folded` spells umlauts as plain letters, `chunks` is how many hold it."""
+
+    __tablename__ = "kb_term"
+    __table_args__ = (Index("ix_kb_term_folded", "tenant_id", "language", "folded"),)
+    tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenant.id", ondelete="CASCADE"), primary_key=True)
+    language: Mapped[str] = mapped_column(primary_key=True)
+    lexeme: Mapped[str] = mapped_column(primary_key=True)
+    folded: Mapped[str]
+    chunks: Mapped[int]
+
+
+class SynonymGroup(Owned, Base):
+    """Words that mean the same to the people of one tenant."""
+
+    __tablename__ = "kb_synonym"
+    __table_args__ = (Index("ix_kb_synonym_language", "tenant_id", "language"),)
+    language: Mapped[str]
+    words: Mapped[list[str]]
+
+
+class DocumentUpload(Owned, Base):
+    """A file that is read in the background; `data` is forgotten once it is read or given up."""
+
+    __tablename__ = "document_upload"
+    __table_args__ = (
+        newest_first("document_upload"),
+        ForeignKeyConstraint(
+            ["tenant_id", "document_id"],
+            ["document.tenant_id", "document.id"],
+            ondelete="SET NULL (document_id)",
+        ),
+        CheckConstraint("status IN ('queued', 'running', 'done', 'failed')", name="status_known"),
+    )
+    name: Mapped[str]
+    title: Mapped[str | None]
+    media_type: Mapped[str]
+    language: Mapped[str]
+    valid_from: Mapped[date | None]
+    valid_until: Mapped[date | None]
+    status: Mapped[str]
+    counts: Mapped[Json]
+    problem: Mapped[str | None]
+    attempts: Mapped[int] = mapped_column(server_default="0")
+    document_id: Mapped[UUID | None]
+    data: Mapped[bytes | None] = mapped_column(deferred=True)
 
 
 class Offer(Owned, Base):

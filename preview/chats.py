@@ -3,9 +3,8 @@
 from channels.sms import segments
 from domain.campaigns import frame
 from domain.content import text_checks
-from domain.content.compile_text import CompiledText
 from domain.content.member_values import MemberFacts
-from domain.delivery.texts import TextRendering
+from domain.delivery.texts import TextRendering, TextVariant
 from kernel import clock
 from models import Campaign
 from preview import bubbles, view
@@ -13,8 +12,8 @@ from preview import bubbles, view
 
 def bubble(rendering: TextRendering, campaign: Campaign, member: MemberFacts, lang: str) -> view.Bubble:
     """Return the text as this member would get it, with plain links."""
-    channel, variant = rendering.channel, rendering.variants[lang]
-    values = rendering.values(member, lang, clock.now()) | variant.compiled.plain_links()
+    channel, variant = rendering.channel, rendering.variant(member, lang, clock.now())
+    values = rendering.values(member, lang, clock.now()) | variant.plain
     text = rendering.preview(member, lang)
     return view.Bubble(
         channel=channel,
@@ -24,12 +23,12 @@ def bubble(rendering: TextRendering, campaign: Campaign, member: MemberFacts, la
         most_units=text_checks.LONGEST[channel],
         template=variant.template,
         variables=tuple((name, compiled.fill(values)) for name, compiled in variant.variables.items()),
-        parts=_parts(campaign, text, variant.compiled) if channel == "sms" else None,
+        parts=_parts(campaign, text, variant) if channel == "sms" else None,
     )
 
 
-def _parts(campaign: Campaign, text: str, compiled: CompiledText) -> view.Parts:
-    link = frame.longest_link(campaign, "".join(compiled.links))
+def _parts(campaign: Campaign, text: str, variant: TextVariant) -> view.Parts:
+    compiled, link = variant.compiled, frame.longest_link(campaign, variant.plain.values())
     most = segments.cost(compiled.fill(text_checks.longest_values(compiled, link))).segments
     cost = segments.cost(text)
     return view.Parts(cost.segments, most, cost.encoding, " ".join(each.character for each in cost.offenders))

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from domain.campaigns import previews, reviews, revisions
 from domain.campaigns import service as campaigns
 from domain.campaigns.lifecycle import Status
+from domain.content import places
 from kernel import clock
 from kernel.errors import AriiaError, Invalid, NotFound
 from models import PreviewLink, Review
@@ -20,6 +21,7 @@ from preview import view
 _LONGEST_NAME = 80
 _LONGEST_AGENT = 200
 _HOUR = 3_600
+_LONGEST_PATH = 200
 
 
 class DecisionForm(BaseModel):
@@ -34,10 +36,11 @@ class DecisionForm(BaseModel):
     comment: str = Field("", max_length=20_000)
     wishes: list[str] = Field(default_factory=list, max_length=10)
     seen: int | None = None
+    places: list[str] = Field(default_factory=list, max_length=reviews.MOST_PLACES)
 
     @property
     def typed(self) -> view.Typed:
-        return view.Typed(self.name.strip(), self.comment.strip(), tuple(self.wishes))
+        return view.Typed(self.name.strip(), self.comment.strip(), tuple(self.wishes), tuple(self.places))
 
     def check(self) -> None:
         """Raise Invalid naming the field that is missing or too long."""
@@ -81,6 +84,7 @@ def take(session: Session, link: PreviewLink, form: DecisionForm, kept: dict[str
         name=form.typed.name,
         comment=form.typed.comment or None,
         wishes=tuple(wish.strip()[:60] for wish in form.wishes if wish.strip()),
+        scope=_scope(form.places) if form.decision == "revise" else {},
         evidence=kept | {"link": str(link.id)},
     )
     verbs: dict[str, Any] = {
@@ -90,6 +94,16 @@ def take(session: Session, link: PreviewLink, form: DecisionForm, kept: dict[str
         "comment": reviews.comment,
     }
     verbs[form.decision](session, link.campaign_id, decision)
+
+
+def _scope(paths: list[str]) -> dict[str, Any]:
+    """Return the clicked texts as the review knows them; what is none of the draft is refused there."""
+    found = []
+    for path in paths:
+        place = places.read(path[:_LONGEST_PATH])
+        named = {"language": place.language, "cohort": place.cohort, "channel": place.channel, "field": place.field}
+        found.append({name: value for name, value in named.items() if value})
+    return {"places": found} if found else {}
 
 
 def error_code(refused: AriiaError, form: DecisionForm) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from domain.campaigns import frame, queries, revisions
 from domain.campaigns import service as campaigns
 from domain.campaigns.lifecycle import Status
 from domain.consent.service import CHANNELS
-from domain.content import blocks, diff, slots
+from domain.content import blocks, cohorts, diff, places, slots
 from domain.content import compile as compiling
 from domain.content.member_values import MemberFacts, usable_name
 from domain.delivery import flight, materialise, render, rules, texts
@@ -111,6 +111,7 @@ def approval(
     member, lang = _chosen(scene, choices)
     state = _state(scene)
     send = _send_facts(session, scene, language)
+    state_of_run = _progress(session, scene) if state == "working" else None
     findings = _findings(session, scene, language)
     remarks = _remarks(session, scene.campaign)
     return view.ApprovalPage(
@@ -139,7 +140,37 @@ def approval(
         typed=typed,
         error=error,
         bubble=chats.bubble(scene.texts, scene.campaign, member, lang) if scene.texts else None,
+        spots=_spots(session, scene, member, lang) if state == "open" else (),
+        progress=state_of_run,
     )
+
+
+def _progress(session: Session, scene: _Scene) -> view.Progress:
+    seen = queries.last_run(session, scene.campaign.id)
+    return view.Progress(seen.percent, seen.stage or "") if seen else view.Progress(0, "")
+
+
+def _spots(session: Session, scene: _Scene, member: MemberFacts, lang: str) -> tuple[view.Spot, ...]:
+    """Return the texts that the shown person gets in this language, in reading order."""
+    values = _values(session, scene, member, lang)
+    own = cohorts.matcher(scene.revision.content_json).of(member, lang, clock.now())
+    try:
+        known = places.texts(scene.revision.content_json, scene.campaign.channel)
+    except (KeyError, TypeError):
+        return ()
+    mine = {places.read(path).field for path in known if places.read(path).cohort == own and own}
+    return tuple(
+        view.Spot(path, place, " ".join(_spoken(text, values).split()))
+        for path, text in known.items()
+        if (spot := places.read(path)).language == lang
+        and (spot.cohort == own if spot.field in mine else not spot.cohort)
+        and (place := place_of(path, _groups(scene))) is not None
+    )
+
+
+def _groups(scene: _Scene) -> dict[str, view.Group]:
+    items = (scene.revision.content_json.get(cohorts.KEY) or {}).get("items", ())
+    return {each["id"]: view.Group(each["stage"], each["interest"], each["size"]) for each in items}
 
 
 def mail_html(session: Session, link: PreviewLink, choices: view.Choices) -> tuple[str, str]:
@@ -195,7 +226,9 @@ def _person(scene: _Scene, member: MemberFacts) -> view.Person:
         notes.append("no_course")
     if not notes and member is scene.members[0]:
         notes.append("typical")
-    return view.Person(str(member.id), name, tuple(notes), member.language or scene.fallback)
+    language = member.language or scene.fallback
+    group = cohorts.matcher(scene.revision.content_json).of(member, language, clock.now())
+    return view.Person(str(member.id), name, tuple(notes), language, _groups(scene).get(group or ""))
 
 
 def _full_name(member: MemberFacts) -> str:
@@ -215,7 +248,12 @@ def _mail(scene: _Scene, member: MemberFacts, lang: str) -> view.Mail:
 
 
 def _claims(session: Session, scene: _Scene, member: MemberFacts, lang: str) -> tuple[view.Claim, ...]:
-    stored = [claim for claim in scene.revision.claims_json if claim.get("language", lang) == lang]
+    own = cohorts.matcher(scene.revision.content_json).of(member, lang, clock.now())
+    stored = [
+        claim
+        for claim in scene.revision.claims_json
+        if claim.get("language", lang) == lang and claim.get("cohort") in {None, own}
+    ]
     variant = scene.revision.content_json["languages"].get(lang, {}).get(scene.campaign.channel, {})
     pinned = {str(source["id"]): source for source in scene.revision.sources_json}
     values = _values(session, scene, member, lang)
@@ -270,7 +308,7 @@ def _findings(session: Session, scene: _Scene, language: str) -> tuple[view.Find
             severity=str(found["severity"]),
             reason=str(found.get(f"reason_{language}") or found["code"]),
             excerpt=str(found.get("excerpt") or ""),
-            place=place_of(str(found.get("path") or "")),
+            place=place_of(str(found.get("path") or ""), _groups(scene)),
             waived_by=waivers[found["key"]].by if found["key"] in waivers else None,
             waived_because=waivers[found["key"]].reason if found["key"] in waivers else None,
         )
@@ -278,8 +316,13 @@ def _findings(session: Session, scene: _Scene, language: str) -> tuple[view.Find
     )
 
 
-def place_of(path: str) -> view.Place | None:
-    """Read a path of the checks or of a difference: `de.email.blocks.2.text`, `en.sms.text`, `offers.0`."""
+def place_of(path: str, groups: Mapping[str, view.Group]) -> view.Place | None:
+    """Read a path of the checks or of a difference: `de.email.blocks.2.text`, `de#de-away.sms.text`, `offers.0`."""
+    key, _, rest_of_path = path.partition(".")
+    language, _, cohort = key.partition("#")
+    if cohort:
+        place = place_of(f"{language}.{rest_of_path}", groups) or view.Place(language, "whole")
+        return replace(place, group=groups.get(cohort))
     parts = path.split(".")
     if parts[0] == "offers" and len(parts) > 1 and parts[1].isdigit():
         return view.Place("", "offer", int(parts[1]) + 1)
@@ -365,7 +408,7 @@ def _difference(
     values = {lang: _values(session, scene, member, lang) for lang in scene.languages}
     changes = []
     for path, words in diff.compare(before.content_json, scene.revision.content_json):
-        place = place_of(path) or view.Place("", "whole")
+        place = place_of(path, _groups(scene)) or view.Place("", "whole")
         changes.append(view.Change(place, _spoken_words(words, values.get(place.language, {}))))
     return view.Difference(before.n, asked[-1] if asked else None, tuple(changes))
 

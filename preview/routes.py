@@ -5,7 +5,7 @@ GET and HEAD change nothing.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, FastAPI, Form, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -24,6 +24,7 @@ from preview import brand, csp, decisions, load, preferences, unsubscribe, view
 _TEMPLATES = Path(__file__).parent / "templates"
 _READ = ["GET", "HEAD"]
 _SAMPLE = "preview"
+_ONE_CLICK = "one-click"  # RFC 8058, 3.1: the value of List-Unsubscribe
 
 
 def _refusal(request: Request, status: int, code: str, extra: Mapping[str, Any]) -> Response:
@@ -216,12 +217,15 @@ def open_next(token: str, request: Request, csrf: Annotated[str, Form(max_length
 def unsubscribe_page(token: str, request: Request) -> Response:
     """Show what somebody gets, and the button that ends it."""
     if token == _SAMPLE:
-        page = view.Preferences(token, "", "", "sample")
-        text = pages.render(
-            _TEMPLATES, "preferences.html", pages.Look.of(request), request, path=f"/u/{token}", page=page
-        )
-        return pages.html(text, headers=csp.PUBLIC)
+        return _sample(request, f"/u/{token}", "sample")
     return _preferences(token, request, saved=False)
+
+
+def _sample(request: Request, path: str, state: Literal["sample", "sample_choices"]) -> Response:
+    """Say where a link of a preview would lead."""
+    page = view.Preferences(_SAMPLE, "", "", state)
+    text = pages.render(_TEMPLATES, "preferences.html", pages.Look.of(request), request, path=path, page=page)
+    return pages.html(text, headers=csp.PUBLIC)
 
 
 def _preferences(token: str, request: Request, *, saved: bool, asked: bool = False) -> Response:
@@ -246,11 +250,12 @@ def change_preferences(
     The button asks once more while the message is so new that a mail filter may press it.
     """
     signed = unsubscribe.read(token)
+    by_provider = one_click.strip().lower() == _ONE_CLICK
     with db.tenant_session(signed.tenant_id) as session:
-        asked = not one_click and unsubscribe.asks(session, signed.ref_id, action, sure=bool(sure))
+        asked = not by_provider and unsubscribe.asks(session, signed.ref_id, action, sure=bool(sure))
         if not asked:
-            unsubscribe.act(session, signed.ref_id, "one_click" if one_click else action)
-    if one_click:
+            unsubscribe.act(session, signed.ref_id, "one_click" if by_provider else action)
+    if by_provider:
         return Response("ok\n", media_type="text/plain", headers=csp.PUBLIC)
     return _preferences(token, request, saved=not asked, asked=asked)
 
@@ -258,6 +263,8 @@ def change_preferences(
 @router.api_route("/preferences/{token}", methods=_READ)
 def choices(token: str, request: Request) -> Response:
     """Show what somebody gets on each channel, and how any of it ends."""
+    if token == _SAMPLE:
+        return _sample(request, f"/preferences/{token}", "sample_choices")
     signed = preferences.read(token)
     with db.tenant_session(signed.tenant_id) as session:
         return _choices_page(session, request, signed, token)

@@ -8,8 +8,17 @@ from preview.bubbles import Run
 
 
 @dataclass(frozen=True, slots=True)
+class Group:
+    """A group of members with words of its own. `stage` is new, active, quiet or away; `size` counts its members."""
+
+    stage: str
+    interest: str | None
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class Person:
-    """One chosen recipient.
+    """One chosen recipient; `group` is the one whose words they get, None the base copy.
 
     `notes` say why this one: typical, no_name, unusable_name, longest_name, language, no_course.
     """
@@ -18,6 +27,7 @@ class Person:
     name: str
     notes: tuple[str, ...]
     language: str
+    group: "Group | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +101,24 @@ class Place:
     language: str
     part: str
     n: int = 0
+    group: Group | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """One text that a change can be confined to; `path` names it, `text` is what the shown person reads."""
+
+    path: str
+    place: Place
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the agent is: percent, and the step that ended last."""
+
+    percent: int
+    stage: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +235,7 @@ class Typed:
     name: str = ""
     comment: str = ""
     wishes: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
     language: str = ""
 
 
@@ -243,6 +272,8 @@ class ApprovalPage:
     typed: Typed = field(default=Typed())
     error: str | None = None
     bubble: Bubble | None = None
+    spots: tuple[Spot, ...] = ()
+    progress: Progress | None = None
 
     @property
     def decided(self) -> Remark | None:
@@ -268,9 +299,10 @@ class ApprovalPage:
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """The page behind the unsubscribe link. `address` is masked; `state` is receiving, asked, stopped, gone or sample.
+    """The page behind the unsubscribe link.
 
-    `more` leads to the choices on every channel.
+    `address` is masked; `state` is receiving, asked, stopped, gone, sample or sample_choices; `more` leads to the
+    choices on every channel.
     """
 
     token: str

@@ -6,8 +6,9 @@ from fakes import twilio as twilios
 from sqlalchemy import text
 
 from domain.audience import service as audience
+from domain.campaigns import service as campaigns
 from domain.consent import service as consents
-from domain.delivery import notices
+from domain.delivery import engine, notices, outlets, queries, supply
 from domain.senders import accounts
 from domain.senders import service as senders
 from kernel import db
@@ -72,3 +73,26 @@ def become(tenant_id: UUID, message_id: UUID, state: str, *, ago: str = "0", pro
             ),
             {"state": state, "provider": provider_id, "ago": ago, "id": message_id},
         )
+
+
+def run(tenant_id: UUID, campaign_id: UUID, **more: float) -> engine.Outcome:
+    """Send what is due of a campaign through its account."""
+    with db.tenant_session(tenant_id) as session:
+        campaign = campaigns.get(session, campaign_id)
+        outlet, work = outlets.of_campaign(session, campaign), supply.work_of(session, campaign)
+    return engine.send(tenant_id, work, outlet, lease_seconds=20, **more)
+
+
+def drain(tenant_id: UUID, campaign_id: UUID) -> dict[str, int]:
+    """Run until nothing is pending any more: a busy machine may take more than one; returns the states."""
+    for _ in range(6):
+        run(tenant_id, campaign_id)
+        if "pending" not in (found := counts(tenant_id, campaign_id)):
+            break
+    return found
+
+
+def counts(tenant_id: UUID, campaign_id: UUID) -> dict[str, int]:
+    """How many messages of a campaign are in each state."""
+    with db.tenant_session(tenant_id) as session:
+        return queries.counts(session, campaign_id)

@@ -1,16 +1,16 @@
 """What nodes may reach: short sessions of one tenant, the run, and a writer. Never a session that stays open."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from agents.campaign.feedback import Style
-from agents.campaign.replies import BriefPlan, CampaignBase, TextBase
-from agents.campaign.state import Source
+from agents.campaign.replies import BriefPlan, CampaignBase, Claim, CohortCopy, Scope, TextBase
+from agents.campaign.state import Desk, Spot
+from domain.content.cohorts import Cohort
 
 OpenSession = Callable[[], AbstractContextManager[Session]]
 
@@ -21,22 +21,29 @@ class Writer(Protocol):
     @property
     def name(self) -> str: ...
 
-    def plan(self, goal: str, sources: list[Source], style: Style, feedback: list[str]) -> BriefPlan: ...
+    def provenance(self) -> dict[str, Any]:
+        """Return the versions of the prompts and the model as reported, of everything asked so far."""
+        ...
 
-    def base(
-        self, plan: BriefPlan, language: str, sources: list[Source], style: Style, feedback: list[str]
-    ) -> CampaignBase: ...
+    def scope(self, feedback: Sequence[str]) -> Scope | None:
+        """Return what free feedback asks for; None where the writer cannot tell."""
+        ...
 
-    def text(
-        self,
-        plan: BriefPlan,
-        language: str,
-        sources: list[Source],
-        style: Style,
-        feedback: list[str],
-        *,
-        channel: str,
-    ) -> TextBase: ...
+    def plan(self, desk: Desk) -> BriefPlan: ...
+
+    def base(self, plan: BriefPlan, language: str, desk: Desk, *, alternative: bool) -> CampaignBase: ...
+
+    def text(self, plan: BriefPlan, language: str, desk: Desk, *, channel: str) -> TextBase: ...
+
+    def cohorts(
+        self, plan: BriefPlan, cohorts: Sequence[Cohort], desk: Desk, *, channel: str, base: dict[str, dict[str, str]]
+    ) -> list[CohortCopy]:
+        """Return the copy of each cohort that differs from the base copy, at most ten per call."""
+        ...
+
+    def edit(self, plan: BriefPlan, spots: Sequence[Spot], desk: Desk) -> tuple[dict[str, str], list[Claim]]:
+        """Return new texts by path, and the claims that they make."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

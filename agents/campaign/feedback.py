@@ -39,6 +39,21 @@ _RULES: tuple[tuple[str, str], ...] = (
     ("other_subject", r"ander(?:er|en)\s+betreff|betreff\s+[äa]ndern|(?:an)?other subject|different subject"),
     ("again", r"noch einmal anders|nochmal anders|ganz anders|something different|try again"),
 )  # fmt: skip
+_PLACES: tuple[tuple[str, dict[str, str]], ...] = (
+    (r"(?:nur|only)\s+(?:den|der|im|the|in the)?\s*(?:betreff|subject)(?: line)?", {"field": "subject"}),
+    (r"(?:nur|only)\s+(?:die|der|the)?\s*(?:vorschauzeile|preheader|preview line)", {"field": "preheader"}),
+    (r"(?:nur|only)\s+(?:die|der|auf|the)?\s*(?:deutsche[nr]?|german)(?: fassung| version| text)?", {"language": "de"}),
+    (
+        r"(?:nur|only)\s+(?:die|der|auf|the)?\s*(?:englische[nr]?|english)(?: fassung| version| text)?",
+        {"language": "en"},
+    ),
+    (r"(?:nur|only)\s+(?:die|der|das|the)?\s*(?:sms|whatsapp|telegram|e-?mail|mail)", {}),
+)
+# Which standing rule a wish suggests for all later drafts.
+STANDING = {
+    "shorter": "short", "no_exclamation": "no_exclamation", "sie": "form_sie", "du": "form_du",
+    "personal": "tone_personal", "formal": "tone_formal", "friendly": "tone_friendly",
+}  # fmt: skip
 _FILLERS = re.compile(
     r"\b(?:bitte|und|etwas|ein bisschen|mal|den text|die mail|die e-mail|please|and|a bit|make it|it|the text|"
     r"schreib\w*|noch|mach\w*|es|das|viel|deutlich|much|a|little|with|mit|per|aber|but)\b|[\s,.;:!&+/-]+",
@@ -48,17 +63,26 @@ _FILLERS = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """The style that feedback leads to; `changed` names what it touched, `other` what was not understood."""
+    """The style that feedback leads to.
+
+    `changed` names what it touched, `other` what was not understood, `places` what it is confined to.
+    """
 
     style: Style
     changed: tuple[str, ...]
     other: str
+    places: tuple[dict[str, str], ...] = ()
 
 
 def read(texts: list[str], before: Style) -> Wish:
     """Return what the texts ask for, on top of the style before."""
     found: list[str] = []
     rest = " ; ".join(texts)
+    places = []
+    for pattern, place in _PLACES:
+        rest, hits = re.subn(pattern, " ", rest, flags=re.IGNORECASE)
+        if hits and place:
+            places.append(place)
     for name, pattern in _RULES:
         shorter, hits = re.subn(pattern, " ", rest, flags=re.IGNORECASE)
         if hits:
@@ -67,7 +91,7 @@ def read(texts: list[str], before: Style) -> Wish:
     style = before
     for name in found:
         style = _apply(style, name)
-    return Wish(style, tuple(found), _FILLERS.sub(" ", rest).strip())
+    return Wish(style, tuple(found), _FILLERS.sub(" ", rest).strip(), tuple(places))
 
 
 def _apply(style: Style, wish: str) -> Style:

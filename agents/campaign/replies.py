@@ -44,10 +44,11 @@ class EmailCopy(Form):
 
 
 class CampaignBase(Form):
-    """All channels of one language in one reply, so that they agree."""
+    """One language; `alternative` is a second way to say the same, for a comparison, where one is asked for."""
 
     lang: Literal["de", "en"]
     email: EmailCopy
+    alternative: EmailCopy | None
     claims: list[Claim] = Field(max_length=20)
 
 
@@ -63,13 +64,41 @@ class TextBase(Form):
 Copy = CampaignBase | TextBase
 
 
-class Scope(Form):
-    """What feedback asks for. `other` holds what the writer cannot act on."""
+class CohortCopy(Form):
+    """What one group of members reads instead of the base copy: opening, benefit, button, and one line of an SMS."""
 
-    shorter: bool
-    no_exclamation: bool
-    address: Literal["du", "sie"] | None
-    tone: Literal["personal", "formal", "friendly"] | None
-    other_offer: bool
-    other_subject: bool
-    other: str = Field(max_length=300)
+    cohort_id: str = Field(max_length=40)
+    opener: str = Field(min_length=1, max_length=220)
+    benefit: str = Field(max_length=220)
+    cta: str = Field(max_length=60)
+    sms_line: str = Field(max_length=70)
+    claims: list[Claim] = Field(max_length=4)
+
+
+class CohortBatch(Form):
+    """Every group of the batch exactly once."""
+
+    items: list[CohortCopy] = Field(min_length=1, max_length=10)
+
+
+class Edit(Form):
+    """One text written anew; `ref` is the one it was asked by."""
+
+    ref: str = Field(max_length=8)
+    text: str = Field(min_length=1, max_length=3_000)
+
+
+class Edits(Form):
+    """Every text that was asked for exactly once, and the claims that the new texts make."""
+
+    items: list[Edit] = Field(min_length=1, max_length=200)
+    claims: list[Claim] = Field(max_length=20)
+
+
+class Scope(Form):
+    """What feedback asks for. `other`: something that no writing can do; `unclear` says it in a few words."""
+
+    touches: list[Literal["tone", "length", "offer", "facts", "audience", "schedule", "other"]] = Field(max_length=7)
+    languages: list[Literal["de", "en"]] = Field(max_length=2)
+    fields: list[Literal["subject", "preheader", "text", "button"]] = Field(max_length=4)
+    unclear: str = Field(max_length=200)

@@ -1,11 +1,14 @@
 """What travels through the graph: plain values, and how parallel branches are joined."""
 
 import operator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, TypedDict
 
 from agents.campaign.feedback import Style
+from agents.campaign.levels import Level
 from agents.campaign.replies import BriefPlan
+from domain.brand.service import UNSAVED, Brand
+from domain.content.cohorts import Cohort
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,30 @@ class Source:
         }  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What every writing call of a run has before it; the same for all of them."""
+
+    goal: str
+    sources: list[Source]
+    style: Style
+    brand: Brand = UNSAVED
+    feedback: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Todo:
+    """What a run writes; everything else is the previous revision's, byte for byte.
+
+    `plan`: decide the message anew. `languages`: base copies. `cohorts`: ids. `places`: paths of single texts.
+    """
+
+    plan: bool = True
+    languages: tuple[str, ...] = ()
+    cohorts: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
+
+
 def merge_parts(left: dict[str, Any], right: dict[str, Any]) -> dict[str, Any]:
     """Join parts by key; two branches that write one key are a mistake of ours."""
     clash = sorted(set(left) & set(right))
@@ -37,20 +64,31 @@ def merge_parts(left: dict[str, Any], right: dict[str, Any]) -> dict[str, Any]:
 class State(TypedDict, total=False):
     goal: str
     feedback: list[str]
+    places: list[dict[str, str]]
     previous: dict[str, Any] | None
+    previous_claims: list[dict[str, Any]]
     channel: str
     languages: list[str]
+    cohorts: list[Cohort]
+    level: Level
+    brand: Brand
     style: Style
+    unattended: bool
+    mends: bool
+    alternatives: bool
     changed: list[str]
+    todo: Todo
     sources: list[Source]
     plan: BriefPlan
     parts: Annotated[dict[str, Any], merge_parts]
-    mended: dict[str, Any]
+    snippets: Annotated[dict[str, Any], merge_parts]
+    edits: dict[str, str]
+    edit_claims: list[dict[str, Any]]
     content: dict[str, Any]
     claims: list[dict[str, Any]]
     findings: list[dict[str, Any]]
     problems: Annotated[list[str], operator.add]
-    questions: list[dict[str, str]]
+    questions: list[dict[str, Any]]
     repairs: int
     revision_id: str
 
@@ -61,6 +99,35 @@ class BaseTask(TypedDict):
     channel: str
     language: str
     plan: BriefPlan
-    sources: list[Source]
-    style: Style
-    feedback: list[str]
+    desk: Desk
+    alternative: bool
+
+
+class CohortTask(TypedDict):
+    """Ten cohorts for one call, and the base copy of their languages."""
+
+    channel: str
+    cohorts: list[Cohort]
+    plan: BriefPlan
+    desk: Desk
+    base: dict[str, dict[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """One text to write anew: what it says now, and what is wrong with it or wished of it."""
+
+    path: str
+    text: str
+    orders: tuple[str, ...] = field(default=())
+
+
+def desk_of(state: State) -> Desk:
+    """Return what writers have before them in this run."""
+    return Desk(
+        goal=state["goal"],
+        sources=state["sources"],
+        style=state["style"],
+        brand=state["brand"],
+        feedback=tuple(state["feedback"]),
+    )

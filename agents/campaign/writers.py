@@ -1,23 +1,44 @@
 """The two writers behind one protocol."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from agents import guards, prompts
-from agents.call import Caller, Question
-from agents.campaign.feedback import Style
-from agents.campaign.replies import BriefPlan, CampaignBase, Copy, TextBase
-from agents.campaign.state import Source
+from agents.call import Caller, Chain, Question
+from agents.campaign.replies import (
+    BriefPlan,
+    CampaignBase,
+    Claim,
+    CohortBatch,
+    CohortCopy,
+    Copy,
+    Edits,
+    EmailCopy,
+    Scope,
+    TextBase,
+)
+from agents.campaign.state import Desk, Source, Spot
 from agents.llm.builtin import writer as builtin
+from agents.llm.builtin.cohorts import copy_for
+from agents.llm.builtin.edits import edited
 from agents.prompts import Section
 from domain.content import slots
+from domain.content.cohorts import Cohort
 
-Reply = TypeVar("Reply", BriefPlan, CampaignBase, TextBase)
+Reply = TypeVar("Reply", BriefPlan, CampaignBase, TextBase, CohortBatch, Edits, Scope)
 PROMPTS = Path(__file__).parent / "prompts"
 _OUTPUT_TOKENS = 2_000
+_BATCH_TOKENS = 4_000
+_MOST_SPOTS = 60
+_STAGES = {
+    "new": "joined within the last weeks",
+    "active": "came within the last two weeks",
+    "quiet": "last came some weeks ago",
+    "away": "has not come for about two months or longer",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,116 +47,197 @@ class BuiltinWriter:
 
     name: str = builtin.NAME
 
-    def plan(self, goal: str, sources: list[Source], style: Style, feedback: list[str]) -> BriefPlan:
-        del feedback  # read by rule in the scope node already
-        return builtin.plan(goal, sources, style)
+    def provenance(self) -> dict[str, Any]:
+        return {"writer": self.name}
 
-    def base(
-        self, plan: BriefPlan, language: str, sources: list[Source], style: Style, feedback: list[str]
-    ) -> CampaignBase:
-        del feedback
-        return builtin.base(plan, language, sources, style)
+    def scope(self, feedback: Sequence[str]) -> Scope | None:
+        del feedback  # what the rules of the scope node do not understand, no template can do
+        return None
 
-    def text(
-        self,
-        plan: BriefPlan,
-        language: str,
-        sources: list[Source],
-        style: Style,
-        feedback: list[str],
-        *,
-        channel: str,
-    ) -> TextBase:
-        del sources, feedback
-        return builtin.text(plan, language, style, channel)
+    def plan(self, desk: Desk) -> BriefPlan:
+        return builtin.plan(desk.goal, desk.sources, desk.style)
+
+    def base(self, plan: BriefPlan, language: str, desk: Desk, *, alternative: bool) -> CampaignBase:
+        return builtin.base(plan, language, desk.sources, desk.style, brand=desk.brand, alternative=alternative)
+
+    def text(self, plan: BriefPlan, language: str, desk: Desk, *, channel: str) -> TextBase:
+        return builtin.text(plan, language, desk.style, channel)
+
+    def cohorts(
+        self, plan: BriefPlan, cohorts: Sequence[Cohort], desk: Desk, *, channel: str, base: dict[str, dict[str, str]]
+    ) -> list[CohortCopy]:
+        found = (copy_for(plan.objective, cohort, desk.style, base[cohort.language], channel) for cohort in cohorts)
+        return [each for each in found if each is not None]
+
+    def edit(self, plan: BriefPlan, spots: Sequence[Spot], desk: Desk) -> tuple[dict[str, str], list[Claim]]:
+        return edited(plan, spots, desk), []
 
 
 @dataclass(frozen=True, slots=True)
 class ModelWriter:
-    """A model behind the ledger. Sources are data between marks; prices and dates are slots, never digits."""
+    """A model behind the ledger. Sources are data between marks; prices and dates are slots, never digits.
 
-    caller: Caller
+    All writing calls of a run begin with the same words (rules, brand, slots, sources, goal, plan), so that servers can
+    cache them; what a call is about comes last.
+    """
+
+    caller: Caller | Chain
     mark: str
     name: str = field(default="model")
+    asked: dict[str, Any] = field(default_factory=dict)
 
-    def plan(self, goal: str, sources: list[Source], style: Style, feedback: list[str]) -> BriefPlan:
-        known = {source.id for source in sources}
+    def provenance(self) -> dict[str, Any]:
+        return {"writer": self.name, **self.asked}
+
+    def scope(self, feedback: Sequence[str]) -> Scope | None:
+        return self._ask("scope", Scope, None, [], list(feedback), variation=0)
+
+    def plan(self, desk: Desk) -> BriefPlan:
+        known = {source.id for source in desk.sources}
 
         def unknown_ids(reply: BriefPlan) -> list[str]:
             ids = [*reply.offer_ids, *reply.proof_chunk_ids]
             return [f"'{used}' is no id of a listed source" for used in ids if used not in known]
 
-        return self._ask("brief", BriefPlan, unknown_ids, style, self._stable(goal, sources, style), feedback)
+        reply = self._ask(
+            "brief", BriefPlan, unknown_ids, self._stable(desk), list(desk.feedback), variation=desk.style.variation
+        )
+        return reply.model_copy(update={"address": desk.style.form})
 
-    def base(
-        self, plan: BriefPlan, language: str, sources: list[Source], style: Style, feedback: list[str]
-    ) -> CampaignBase:
-        known = {source.id for source in sources}
-
+    def base(self, plan: BriefPlan, language: str, desk: Desk, *, alternative: bool) -> CampaignBase:
         def wrong(reply: CampaignBase) -> list[str]:
-            return _wrong(reply, language, known)
+            found = _wrong(reply, language, desk)
+            if alternative and reply.alternative is None:
+                found.append("alternative is asked for: write it")
+            return found
 
-        stable = [*self._stable(plan.objective, sources, style), Section("Plan", plan.model_dump_json())]
-        return self._ask("base", CampaignBase, wrong, style, stable, [f"Language: {language}", *feedback])
+        now = [f"Language: {language}", f"Alternative: {'yes' if alternative else 'no, null'}", *desk.feedback]
+        reply = self._write("base", CampaignBase, wrong, plan, desk, now)
+        return reply if alternative else reply.model_copy(update={"alternative": None})
 
-    def text(
-        self,
-        plan: BriefPlan,
-        language: str,
-        sources: list[Source],
-        style: Style,
-        feedback: list[str],
-        *,
-        channel: str,
-    ) -> TextBase:
-        known = {source.id for source in sources}
-
+    def text(self, plan: BriefPlan, language: str, desk: Desk, *, channel: str) -> TextBase:
         def wrong(reply: TextBase) -> list[str]:
-            return _wrong(reply, language, known)
+            return _wrong(reply, language, desk)
 
-        stable = [*self._stable(plan.objective, sources, style), Section("Plan", plan.model_dump_json())]
-        now = [f"Channel: {channel}", f"Language: {language}", *feedback]
-        return self._ask("text", TextBase, wrong, style, stable, now)
+        now = [f"Channel: {channel}", f"Language: {language}", *desk.feedback]
+        return self._write("text", TextBase, wrong, plan, desk, now)
+
+    def cohorts(
+        self, plan: BriefPlan, cohorts: Sequence[Cohort], desk: Desk, *, channel: str, base: dict[str, dict[str, str]]
+    ) -> list[CohortCopy]:
+        ids = [cohort.id for cohort in cohorts]
+
+        def wrong(reply: CohortBatch) -> list[str]:
+            found = _exactly(ids, [each.cohort_id for each in reply.items])
+            for each in reply.items:
+                found += _slot_problems([each.opener, each.benefit, each.cta, each.sms_line], {"cta_url", "greeting"})
+                found += _unknown_sources(each.claims, desk)
+            return found
+
+        now = [f"Channel: {channel}"]
+        now += [
+            f"Base copy {language}: {json.dumps(words, ensure_ascii=False, sort_keys=True)}"
+            for language, words in sorted(base.items())
+            if any(cohort.language == language for cohort in cohorts)
+        ]
+        now += [_described(cohort) for cohort in cohorts]
+        reply = self._write("cohorts", CohortBatch, wrong, plan, desk, now, most=_BATCH_TOKENS)
+        return reply.items
+
+    def edit(self, plan: BriefPlan, spots: Sequence[Spot], desk: Desk) -> tuple[dict[str, str], list[Claim]]:
+        chosen = {f"f{n}": spot for n, spot in enumerate(spots[:_MOST_SPOTS], start=1)}
+
+        def wrong(reply: Edits) -> list[str]:
+            found = _exactly(list(chosen), [each.ref for each in reply.items])
+            found += _slot_problems([each.text for each in reply.items], set())
+            return [*found, *_unknown_sources(reply.claims, desk)]
+
+        now = [
+            json.dumps({"ref": ref, "place": spot.path, "text": spot.text, "wrong": spot.orders}, ensure_ascii=False)
+            for ref, spot in chosen.items()
+        ]
+        reply = self._write("edit", Edits, wrong, plan, desk, [*now, *desk.feedback], most=_BATCH_TOKENS)
+        return {chosen[each.ref].path: each.text.strip() for each in reply.items}, reply.claims
+
+    def _write(
+        self,
+        prompt_id: str,
+        form: type[Reply],
+        check: Callable[[Reply], list[str]],
+        plan: BriefPlan,
+        desk: Desk,
+        now: list[str],
+        *,
+        most: int = _OUTPUT_TOKENS,
+    ) -> Reply:
+        stable = [*self._stable(desk), Section("Plan", plan.model_dump_json())]
+        return self._ask(prompt_id, form, check, stable, now, variation=desk.style.variation, most=most)
 
     def _ask(
         self,
         prompt_id: str,
         form: type[Reply],
-        check: Callable[[Reply], list[str]],
-        style: Style,
+        check: Callable[[Reply], list[str]] | None,
         stable: list[Section],
         volatile: list[str],
+        *,
+        variation: int,
+        most: int = _OUTPUT_TOKENS,
     ) -> Reply:
-        prompt = prompts.load(PROMPTS, prompt_id)
-        batch = [Section("Now", guards.datamark("\n".join(volatile), self.mark))] if volatile else []
-        rules = prompt.fill() + "\n" + guards.announcement(self.mark)
+        rules, task = prompts.load(PROMPTS, "rules"), prompts.load(PROMPTS, prompt_id)
+        batch = [Section("Task", task.fill())]
+        if volatile:
+            batch.append(Section("Now", guards.datamark("\n".join(volatile), self.mark, limit=_NOW_BYTES)))
         question = Question(
             purpose=f"campaign.{prompt_id}",
-            prompt_id=prompt.id,
-            prompt_version=prompt.version,
-            messages=prompts.frame(rules, stable=stable, volatile=batch),
+            prompt_id=task.id,
+            prompt_version=task.version,
+            messages=prompts.frame(rules.fill() + "\n" + guards.announcement(self.mark), stable=stable, volatile=batch),
             form=form,
-            max_output_tokens=_OUTPUT_TOKENS,
-            variation=style.variation,
+            max_output_tokens=most,
+            variation=variation,
             check=check,
         )
-        return self.caller.ask(question).value
+        answer = self.caller.ask(question)
+        self.asked[task.id] = task.version
+        self.asked["rules"] = rules.version
+        self.asked["model"] = answer.model
+        return answer.value
 
-    def _stable(self, goal: str, sources: list[Source], style: Style) -> list[Section]:
+    def _stable(self, desk: Desk) -> list[Section]:
         catalogue = "\n".join(
             f"{{{slot.name}}}: {slot.label_en}, such as {slot.example}" for slot in slots.REGISTRY.values()
         )
         listed = "\n".join(
-            f"[{source.id}] {source.kind}: {guards.datamark(_shown(source), self.mark)}" for source in sources
+            f"[{source.id}] {source.kind}: {guards.datamark(_shown(source), self.mark)}" for source in desk.sources
         )
         return [
-            Section(
-                "Brand", json.dumps({"address": style.form, "tone": style.tone, "short": style.short}, sort_keys=True)
-            ),
+            Section("Brand", _brand(desk, self.mark)),
             Section("Slots", catalogue),
             Section("Sources", listed),
-            Section("Goal", guards.datamark(goal, self.mark)),
+            Section("Goal", guards.datamark(desk.goal, self.mark)),
         ]
+
+
+_NOW_BYTES = 32 * 1024
+
+
+def _brand(desk: Desk, mark: str) -> str:
+    style, brand = desk.style, desk.brand
+    fixed = {
+        "address": style.form, "tone": style.tone, "short": style.short, "exclamation_marks": brand.most_exclamations
+        if style.exclamation else 0, "emoji": brand.emoji,
+    }  # fmt: skip
+    lines = [json.dumps(fixed, sort_keys=True)]
+    given = {"never say": brand.forbidden, "always say": brand.required, "sign-off": [brand.sign_off or ""]}
+    words = [f"{name}: {'; '.join(phrases)}" for name, phrases in given.items() if any(phrases)]
+    words += [f"sounds like this: {sample}" for sample in brand.samples]
+    return "\n".join([*lines, guards.datamark("\n".join(words), mark)] if words else lines)
+
+
+def _described(cohort: Cohort) -> str:
+    interest = f"; their main interest is {cohort.interest} ({{favourite_course}})" if cohort.interest else ""
+    return f"Group {cohort.id}: language {cohort.language}; {_STAGES[cohort.stage]}{interest}"
 
 
 def _shown(source: Source) -> str:
@@ -146,20 +248,39 @@ def _shown(source: Source) -> str:
 def _texts(reply: Copy) -> list[str]:
     if isinstance(reply, TextBase):
         return [reply.text, reply.cta_label]
-    words = reply.email
+    return [text for words in (reply.email, reply.alternative) if words is not None for text in _words(words)]
+
+
+def _words(words: EmailCopy) -> list[str]:
     return [words.subject, words.preheader, *words.paragraphs, *words.bullets, words.cta_label, words.sign_off]
 
 
-def _wrong(reply: Copy, language: str, known: set[str]) -> list[str]:
+def _wrong(reply: Copy, language: str, desk: Desk) -> list[str]:
     """Return what is wrong with a copy that has the right shape."""
     found = [] if reply.lang == language else [f"lang must be {language}"]
-    for claim in reply.claims:
-        found += [f"'{used}' is no id of a listed source" for used in claim.source_ids if used not in known]
-    placed = {"cta_url", "greeting"} if isinstance(reply, TextBase) else set()
-    for text in _texts(reply):
+    found += _unknown_sources(reply.claims, desk)
+    return [*found, *_slot_problems(_texts(reply), {"cta_url", "greeting"} if isinstance(reply, TextBase) else set())]
+
+
+def _unknown_sources(claims: Sequence[Claim], desk: Desk) -> list[str]:
+    known = {source.id for source in desk.sources}
+    return [
+        f"'{used}' is no id of a listed source" for claim in claims for used in claim.source_ids if used not in known
+    ]
+
+
+def _slot_problems(texts: Sequence[str], placed: set[str]) -> list[str]:
+    found = []
+    for text in texts:
         try:
             used = slots.names(slots.parse(text))
             found += [f"leave {{{name}}} out, it is placed for you" for name in sorted(used & placed)]
         except slots.BadSlot as error:
             found.append(str(error))
     return found
+
+
+def _exactly(wanted: Sequence[str], given: Sequence[str]) -> list[str]:
+    found = [f"'{each}' was not asked for" for each in given if each not in wanted]
+    found += [f"'{each}' is missing" for each in wanted if each not in given]
+    return [*found, *(f"'{each}' is there twice" for each in sorted({e for e in given if given.count(e) > 1}))]

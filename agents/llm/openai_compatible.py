@@ -8,7 +8,7 @@ import contextlib
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import cached_property
@@ -69,18 +69,25 @@ class OpenAICompatible:
 
     def complete(self, request: ModelRequest, *, deadline: float) -> ModelReply:
         """Make one attempt that ends before `deadline`; raises ModelError and nothing else."""
-        from openai import APIConnectionError, APIStatusError, APITimeoutError, OpenAIError  # noqa: PLC0415
-
-        try:
+        with _named_errors():
             return self._attempt(request, deadline)
-        except APIStatusError as error:
-            raise _from_status(error) from None
-        except APITimeoutError as error:
-            raise ModelError(Fault.TIMEOUT, delivery=_delivery(error)) from None
-        except APIConnectionError as error:
-            raise ModelError(Fault.TRANSIENT, delivery=_delivery(error)) from None
-        except OpenAIError:
-            raise ModelError(Fault.PROTOCOL, delivery=Delivery.UNKNOWN) from None
+
+    def embed(self, texts: Sequence[str], *, model: str, deadline: float) -> list[list[float]]:
+        """Return one vector per text, in their order; raises ModelError and nothing else."""
+        left = deadline - self._monotonic()
+        if left <= 0:
+            raise ModelError(Fault.TIMEOUT)
+        with _named_errors():
+            answer = self._client.embeddings.create(
+                model=model, input=list(texts), encoding_format="float", timeout=self._timeout(left)
+            )
+        try:
+            vectors = [[float(number) for number in row.embedding] for row in sorted(answer.data, key=_position)]
+        except (AttributeError, TypeError, ValueError):
+            raise ModelError(Fault.PROTOCOL, http_status=200, delivery=Delivery.UNKNOWN) from None
+        if len(vectors) != len(texts) or len({len(vector) for vector in vectors}) > 1:
+            raise ModelError(Fault.PROTOCOL, http_status=200, delivery=Delivery.UNKNOWN)
+        return vectors
 
     def close(self) -> None:
         """Close pooled connections; the port opens new ones when it is used again."""
@@ -135,6 +142,27 @@ class OpenAICompatible:
         except httpx2.RequestError:
             raise ModelError(Fault.TRANSIENT, http_status=200, delivery=Delivery.UNKNOWN) from None
         return bytes(body)
+
+
+@contextlib.contextmanager
+def _named_errors() -> Iterator[None]:
+    """Turn every error of the SDK into a ModelError."""
+    from openai import APIConnectionError, APIStatusError, APITimeoutError, OpenAIError  # noqa: PLC0415
+
+    try:
+        yield
+    except APIStatusError as error:
+        raise _from_status(error) from None
+    except APITimeoutError as error:
+        raise ModelError(Fault.TIMEOUT, delivery=_delivery(error)) from None
+    except APIConnectionError as error:
+        raise ModelError(Fault.TRANSIENT, delivery=_delivery(error)) from None
+    except (OpenAIError, json.JSONDecodeError):
+        raise ModelError(Fault.PROTOCOL, delivery=Delivery.UNKNOWN) from None
+
+
+def _position(row: Any) -> int:
+    return int(row.index)
 
 
 def _parameters(model: str, request: ModelRequest) -> dict[str, Any]:

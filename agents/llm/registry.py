@@ -1,11 +1,13 @@
 """Which model the settings name, and whether it answers."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from pydantic import BaseModel, ConfigDict
 
+from agents.llm.azure import AzureOpenAI
 from agents.llm.errors import CallStopped
 from agents.llm.openai_compatible import OpenAICompatible
 from agents.llm.port import Message, ModelRequest
@@ -26,12 +28,50 @@ def provider_for(settings: Settings) -> Provider | None:
     """Return the provider for these settings; equal settings share breaker, ladder and connections."""
     if not settings.llm_base_url or not settings.llm_model:
         return None
-    return _provider(settings.llm_base_url, settings.llm_api_key.get_secret_value(), settings.llm_model)
+    key = settings.llm_api_key.get_secret_value()
+    return _provider(settings.llm_base_url, key, settings.llm_model, settings.llm_azure_api_version)
+
+
+def providers() -> list[Provider]:
+    """Return the configured model and the second one, in the order in which they are asked."""
+    return providers_for(get_settings())
+
+
+def providers_for(settings: Settings) -> list[Provider]:
+    """Return the models that these settings name, the first one first."""
+    first = provider_for(settings)
+    if first is None:
+        return []
+    if not settings.llm_fallback_model:
+        return [first]
+    own = settings.llm_fallback_base_url
+    key = (settings.llm_fallback_api_key if own else settings.llm_api_key).get_secret_value()
+    version = None if own else settings.llm_azure_api_version
+    return [first, _provider(own or settings.llm_base_url or "", key, settings.llm_fallback_model, version)]
+
+
+def embed(texts: Sequence[str], settings: Settings | None = None) -> list[list[float]] | None:
+    """Return one vector per text from the configured server; `None` where no model for embeddings is named.
+
+    One request within 30 s, nothing retried. Raises ModelError, which a search answers by going on without vectors.
+    """
+    known = settings or get_settings()
+    first = provider_for(known)
+    if first is None or not known.llm_embedding_model or not isinstance(first.port, OpenAICompatible):
+        return None
+    return first.port.embed(texts, model=known.llm_embedding_model, deadline=time.monotonic() + _PROBE_SECONDS)
 
 
 @lru_cache(maxsize=8)
-def _provider(base_url: str, api_key: str, model: str) -> Provider:
+def _provider(base_url: str, api_key: str, model: str, azure: str | None = None) -> Provider:
+    if azure is not None:
+        return Provider(AzureOpenAI(base_url=base_url, api_key=api_key, model=model, api_version=azure))
     return Provider(OpenAICompatible(base_url=base_url, api_key=api_key, model=model))
+
+
+def forget() -> None:
+    """Drop every provider with what it learnt of its endpoint, for processes that change their settings."""
+    _provider.cache_clear()
 
 
 class Greeting(BaseModel):

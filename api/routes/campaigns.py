@@ -103,7 +103,12 @@ def delete_campaign(campaign_id: UUID, session: TenantSession, who: Writer) -> R
 @router.post("/{campaign_id}/generate", status_code=202)
 def generate_draft(campaign_id: UUID, payload: GenerateIn, session: TenantSession, who: Writer) -> RunOut:
     """Ask the agent to write the draft from the goal; poll the campaign for its progress."""
-    return RunOut.of(reviews.generate(session, campaign_id, actor=who.actor, variation=payload.variation))
+    options = reviews.Options(
+        unattended=payload.ask == "never", alternatives=payload.alternatives, without_ai=payload.without_ai
+    )
+    return RunOut.of(
+        reviews.generate(session, campaign_id, actor=who.actor, variation=payload.variation, options=options)
+    )
 
 
 @router.get("/{campaign_id}/runs/{run_id}")

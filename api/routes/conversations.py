@@ -9,6 +9,7 @@ from api.auth import requires
 from api.deps import Page, Paging, TenantSession, page_of
 from api.idempotency import IdempotentRoute
 from api.schemas.knowledge import ConversationIn, ConversationOut, MessageIn, MessageOut
+from domain.conversations import inbox
 from domain.conversations import service as conversations
 from domain.identity.service import Principal
 from models import Conversation, ConversationMessage
@@ -47,9 +48,12 @@ def get_conversation(conversation_id: UUID, session: TenantSession, _who: Reader
 
 @router.post("/{conversation_id}/messages", status_code=201)
 def add_message(conversation_id: UUID, payload: MessageIn, session: TenantSession, who: Writer) -> MessageOut:
-    """Append a message; a repeated external id changes nothing."""
-    fields = payload.model_dump()
-    return MessageOut.of(conversations.add_message(session, conversation_id, actor=who.actor, **fields))
+    """Append a message; a repeated external id changes nothing.
+
+    What a member writes is read at once for words that stop, and then for follow-ups, as in the chats of our own.
+    """
+    conversation = conversations.get(session, conversation_id)
+    return MessageOut.of(inbox.take(session, conversation, actor=who.actor, **payload.model_dump()))
 
 
 @router.get("/{conversation_id}/messages")

@@ -41,8 +41,12 @@ Approver = Annotated[Principal, requires("campaigns:approve")]
 
 
 def _decision(who: Principal, payload: DecisionIn | FeedbackIn) -> Decision:
-    fields = payload.model_dump()
+    fields = payload.model_dump(exclude_none=True)
     wishes = tuple(fields.pop("wishes", ()))
+    if fields.get("scope"):
+        fields["scope"] = {"places": fields["scope"]}
+    else:
+        fields.pop("scope", None)
     return Decision(actor=who.actor, name=who.name, wishes=wishes, **fields)
 
 

@@ -1,7 +1,7 @@
 """Is the process alive, is it ready, and its figures."""
 
 from fastapi import APIRouter, Request, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 from sqlalchemy import text
 
 from api import figures
@@ -31,4 +31,4 @@ def ready(request: Request) -> Response | dict[str, str]:
 @router.get("/metrics", include_in_schema=False)
 def metrics() -> Response:
     """Figures for Prometheus."""
-    return Response(generate_latest() + figures.live(), media_type=CONTENT_TYPE_LATEST)
+    return Response(figures.counted() + figures.live(), media_type=CONTENT_TYPE_LATEST)

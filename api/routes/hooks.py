@@ -1,32 +1,30 @@
 """Doors for providers: what became of messages, and what people write.
 
-Nothing is written before the signature holds.
+Nothing is written before the signature holds, and whatever can be refused without a look into the database is.
 """
 
 import json
-from typing import Annotated, Any
-from uuid import UUID
+from typing import Annotated, Any, NoReturn
 
 from fastapi import APIRouter, Depends, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from api.guesses import Guesses
+from api.hook_callers import Known, callers, guesses
+from api.hook_door import LARGEST, called, caller_of
+from channels.email.sns import CONFIRMATION, NOTIFICATION, BadMessage
 from channels.telegram import webhook as telegram
 from channels.twilio import signature
 from channels.twilio import webhook as twilio
-from domain.returns import callbacks, inbound
+from domain.returns import callbacks, inbound, sns
 from domain.returns import telegram as telegram_returns
 from domain.returns.inbound import Written
 from domain.senders import accounts
-from kernel import db
+from kernel import db, egress
 from kernel.errors import AriiaError, Forbidden, NotFound
-from kernel.settings import get_settings
 from kernel.tokens import BadToken, get_signer
 from models import ProviderAccount
 
 router = APIRouter(prefix="/hooks", include_in_schema=False)
-_guesses = Guesses("hooks", most=120)
-_LARGEST = 256 * 1024
 _NO_ANSWER = '<?xml version="1.0" encoding="UTF-8"?><Response></Response>'
 
 
@@ -37,63 +35,65 @@ class TooLarge(AriiaError):  # noqa: N818 - named as the answer
     status = 413
 
 
+class NotReachable(AriiaError):  # noqa: N818 - named as the answer
+    """What is needed to check a webhook cannot be fetched now; the provider comes again."""
+
+    code = "not_reachable"
+    status = 503
+
+
 async def _body(request: Request) -> bytes:
     """Read at most what a provider sends."""
     body = bytearray()
     async for part in request.stream():
         body += part
-        if len(body) > _LARGEST:
-            raise TooLarge(f"The body is larger than {_LARGEST // 1024} KiB.")
+        if len(body) > LARGEST:
+            raise TooLarge(f"The body is larger than {LARGEST // 1024} KiB.")
     return bytes(body)
 
 
 Body = Annotated[bytes, Depends(_body)]
 
 
-def _caller(request: Request, path_token: str) -> str:
-    """Return whose mistakes are counted: of one address at one account, because providers share their addresses."""
-    return f"{request.client.host if request.client else ''} {path_token}"
-
-
-def _account(request: Request, path_token: str) -> tuple[UUID, ProviderAccount]:
+def _account(request: Request, path_token: str) -> Known:
     """Return whose webhook this is. Raises NotFound, the same for every address that was never given out."""
-    _guesses.check(_caller(request, path_token))
+    guesses.check(caller_of(request.scope, path_token))
     try:
-        tenant_id, account_id = accounts.by_path(path_token)
+        return callers.of(path_token)
     except NotFound:
-        _guesses.wrong(_caller(request, ""))
+        guesses.wrong(caller_of(request.scope, ""))
         raise
-    with db.tenant_session(tenant_id) as session:
-        return tenant_id, accounts.get(session, account_id)
 
 
-def _check_twilio(request: Request, account: ProviderAccount, body: bytes) -> None:
+def _check_twilio(request: Request, known: Known, body: bytes) -> None:
     """Raise Forbidden unless the account's own provider signed this very request for our public address."""
     given = request.headers.get(signature.HEADER)
     kind = request.headers.get("content-type", "")
-    secret = accounts.secret_of(account) if account.kind == "twilio" else ""
-    if not secret or not signature.is_authentic(secret, _called(request), given, body, kind):
-        _guesses.wrong(_caller(request, request.path_params["path_token"]))
-        raise Forbidden("The signature does not fit this request.", code="bad_signature")
+
+    def is_signed(account: ProviderAccount) -> bool:
+        secret = accounts.secret_of(account) if account.kind == "twilio" else ""
+        return bool(secret) and signature.is_authentic(secret, called(request.scope), given, body, kind)
+
+    if not callers.holds(known, is_signed):
+        _refuse(request, "The signature does not fit this request.")
 
 
-def _called(request: Request) -> str:
-    """Return the address that was called, letter by letter, under our public name and not under what Host says."""
-    path: bytes = request.scope.get("raw_path") or request.url.path.encode()
-    query: bytes = request.scope.get("query_string") or b""
-    tail = path.partition(b"?")[0] + (b"?" + query if query else b"")
-    return get_settings().base_url + tail.decode("latin-1")
+def _refuse(request: Request, words: str) -> NoReturn:
+    guesses.wrong(caller_of(request.scope, request.path_params["path_token"]))
+    raise Forbidden(words, code="bad_signature")
 
 
 @router.post("/twilio/{path_token}/status/{token}")
 def twilio_status(path_token: str, token: str, request: Request, body: Body) -> Response:
     """Keep what became of a message; it is applied right after the answer."""
-    tenant_id, account = _account(request, path_token)
-    _check_twilio(request, account, body)
     try:
         signed = get_signer().read("s", token)
     except BadToken:
+        guesses.wrong(caller_of(request.scope, path_token))
         raise NotFound("message") from None
+    known = _account(request, path_token)
+    _check_twilio(request, known, body)
+    tenant_id, account = known.tenant_id, known.account
     receipt = twilio.receipt(_fields(request, account, body))
     if receipt is not None and signed.tenant_id == tenant_id:
         mark = request.headers.get("i-twilio-idempotency-token")
@@ -105,8 +105,9 @@ def twilio_status(path_token: str, token: str, request: Request, body: Body) -> 
 @router.post("/twilio/{path_token}/inbound")
 def twilio_inbound(path_token: str, request: Request, body: Body) -> Response:
     """Take what a person wrote; the answer, where there is one, goes out as a message of its own."""
-    tenant_id, account = _account(request, path_token)
-    _check_twilio(request, account, body)
+    known = _account(request, path_token)
+    _check_twilio(request, known, body)
+    tenant_id, account = known.tenant_id, known.account
     message = twilio.inbound(_fields(request, account, body))
     if message is not None:
         written = Written(
@@ -132,6 +133,24 @@ def _fields(request: Request, account: ProviderAccount, body: bytes) -> dict[str
     return fields
 
 
+@router.post("/ses/{path_token}")
+def ses_report(path_token: str, request: Request, body: Body) -> Response:
+    """Take what Amazon SES reports through Amazon SNS; it is read right after the answer."""
+    known = _account(request, path_token)
+    try:
+        envelope = sns.genuine(known.account, body)
+        if envelope.kind == CONFIRMATION:
+            sns.confirm(envelope)
+    except BadMessage as error:
+        _refuse(request, f"Refused: {error}.")
+    except (egress.Blocked, egress.Unreachable) as error:
+        raise NotReachable(f"Amazon SNS could not be asked: {error}.") from None
+    if envelope.kind == NOTIFICATION:
+        with db.tenant_session(known.tenant_id) as session:
+            sns.keep(session, envelope)
+    return Response(status_code=204)
+
+
 @router.post("/telegram/{path_token}")
 async def telegram_update(path_token: str, request: Request, body: Body) -> Response:
     """Take an update of a bot."""
@@ -140,10 +159,11 @@ async def telegram_update(path_token: str, request: Request, body: Body) -> Resp
 
 
 def _take_update(path_token: str, request: Request, body: bytes) -> None:
-    tenant_id, account = _account(request, path_token)
-    if not telegram.is_authentic(dict(request.headers), accounts.webhook_secret_of(account)):
-        _guesses.wrong(_caller(request, path_token))
-        raise Forbidden("The secret does not fit this bot.", code="bad_signature")
+    known = _account(request, path_token)
+    headers = dict(request.headers)
+    if not callers.holds(known, lambda account: telegram.is_authentic(headers, accounts.webhook_secret_of(account))):
+        _refuse(request, "The secret does not fit this bot.")
+    tenant_id, account = known.tenant_id, known.account
     try:
         update = telegram.read(_json(body))
     except telegram.BadUpdate:

@@ -1,6 +1,7 @@
 """What the tenant knows: documents and offers."""
 
-from typing import Annotated
+from datetime import date
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, File, Form, Query, Response, UploadFile
@@ -8,45 +9,91 @@ from fastapi import APIRouter, File, Form, Query, Response, UploadFile
 from api.auth import requires
 from api.deps import Page, Paging, TenantSession, page_of
 from api.idempotency import IdempotentRoute
-from api.schemas.knowledge import DocumentIn, DocumentOut, HitOut, OfferIn, OfferOut, OfferPatch
-from domain.audience.columns import decode
+from api.schemas.knowledge import (
+    ChunkOut,
+    DocumentIn,
+    DocumentOut,
+    HitOut,
+    OfferIn,
+    OfferOut,
+    OfferPatch,
+    Synonyms,
+    UploadOut,
+)
 from domain.identity.service import Principal
 from domain.knowledge import service as knowledge
-from models import Document, Offer
+from domain.knowledge import uploads, vocabulary
+from domain.knowledge.service import About
+from models import Chunk, Document, DocumentUpload, Offer
 
 documents = APIRouter(prefix="/knowledge", tags=["knowledge"], route_class=IdempotentRoute)
 offers = APIRouter(prefix="/offers", tags=["knowledge"], route_class=IdempotentRoute)
 
 Reader = Annotated[Principal, requires("knowledge:read")]
 Writer = Annotated[Principal, requires("knowledge:write")]
+Language = Literal["de", "en"]
+_LATER: dict[int | str, dict[str, Any]] = {
+    202: {
+        "model": UploadOut,
+        "description": "The file is large: it is read in the background. "
+        "Ask `GET /knowledge/uploads/{id}` for its `status`: queued, running, done or failed.",
+    }
+}
 
 
 @documents.post("/documents", status_code=201)
 def store_document(payload: DocumentIn, session: TenantSession, who: Writer) -> DocumentOut:
     """Add a document as text, or replace the one of that name."""
-    media_type = knowledge.media_type_of(payload.name)
+    media_type = knowledge.text_type_of(payload.name)
     fields = payload.model_dump()
     return DocumentOut.of(knowledge.store_document(session, actor=who.actor, media_type=media_type, **fields))
 
 
-@documents.post("/files", status_code=201)
+@documents.post("/files", status_code=201, responses=_LATER)
 def upload_document(
-    file: Annotated[UploadFile, File(description="Markdown, text or CSV.")],
+    file: Annotated[UploadFile, File(description="Markdown, text, CSV, HTML, PDF or DOCX.")],
     language: Annotated[str, Form(pattern="^(de|en)$")],
     session: TenantSession,
+    response: Response,
     who: Writer,
-) -> DocumentOut:
+    title: Annotated[str | None, Form(max_length=200, description="Without it the first heading.")] = None,
+    valid_from: Annotated[date | None, Form(description="Not found and not cited before this day.")] = None,
+    valid_until: Annotated[date | None, Form(description="Not found and not cited after this day.")] = None,
+) -> DocumentOut | UploadOut:
     """Add a document from a file, or replace the one of that name."""
     name = (file.filename or "")[:200]
-    document = knowledge.store_document(
-        session,
-        name=name,
-        body=decode(file.file.read()),
-        media_type=knowledge.media_type_of(name),
-        language=language,
-        actor=who.actor,
-    )
-    return DocumentOut.of(document)
+    about = About(name, knowledge.media_type_of(name), language, title or None, valid_from, valid_until)
+    taken = uploads.take(session, about, file.file.read(), actor=who.actor)
+    if isinstance(taken, DocumentUpload):
+        response.status_code = 202
+        return UploadOut.of(taken)
+    return DocumentOut.of(taken)
+
+
+@documents.get("/uploads")
+def list_uploads(session: TenantSession, _who: Reader, paging: Paging) -> Page[UploadOut]:
+    """List files that were read in the background, newest first."""
+    rows, cursor = page_of(session, uploads.listed(session), DocumentUpload.id, paging)
+    return Page(items=[UploadOut.of(row) for row in rows], next_cursor=cursor)
+
+
+@documents.get("/uploads/{upload_id}")
+def get_upload(upload_id: UUID, session: TenantSession, _who: Reader) -> UploadOut:
+    """Show how far a file is, which document it became, or why it was not read."""
+    return UploadOut.of(uploads.get(session, upload_id))
+
+
+@documents.get("/synonyms")
+def get_synonyms(session: TenantSession, _who: Reader, language: Annotated[Language, Query()] = "de") -> Synonyms:
+    """Show which words mean the same here, beside the built-in ones."""
+    return Synonyms(language=language, groups=vocabulary.synonyms(session, language))
+
+
+@documents.put("/synonyms")
+def replace_synonyms(payload: Synonyms, session: TenantSession, who: Writer) -> Synonyms:
+    """Say which words mean the same here, instead of the former list of that language."""
+    groups = vocabulary.replace_synonyms(session, payload.language, payload.groups, actor=who.actor)
+    return Synonyms(language=payload.language, groups=groups)
 
 
 @documents.get("/documents")
@@ -67,6 +114,13 @@ def get_document(document_id: UUID, session: TenantSession, _who: Reader) -> Doc
     return DocumentOut.of(knowledge.get_document(session, document_id))
 
 
+@documents.get("/documents/{document_id}/chunks")
+def list_chunks(document_id: UUID, session: TenantSession, _who: Reader, paging: Paging) -> Page[ChunkOut]:
+    """List the pieces that a document was cut into, last stored first."""
+    rows, cursor = page_of(session, knowledge.chunks(session, document_id), Chunk.id, paging)
+    return Page(items=[ChunkOut.of(row) for row in rows], next_cursor=cursor)
+
+
 @documents.delete("/documents/{document_id}", status_code=204)
 def delete_document(document_id: UUID, session: TenantSession, who: Writer) -> Response:
     """Remove a document."""
@@ -80,7 +134,7 @@ def search_knowledge(
     _who: Reader,
     q: Annotated[str, Query(min_length=2, max_length=300)],
     language: Annotated[str, Query(pattern="^(de|en)$")] = "de",
-    limit: Annotated[int, Query(ge=1, le=20)] = 8,
+    limit: Annotated[int, Query(ge=1, le=8)] = 8,
 ) -> list[HitOut]:
     """Find what the documents say about a question, best first."""
     return [HitOut.of(hit) for hit in knowledge.search(session, q, language=language, limit=limit)]

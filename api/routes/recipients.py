@@ -10,11 +10,12 @@ from api.deps import Page, Paging, TenantSession, page_of
 from api.idempotency import IdempotentRoute
 from api.routes.campaigns import shown
 from api.schemas.campaigns import CampaignOut
-from api.schemas.tenant import EventOut, FlightCheckOut, RecipientOut, TestIn, TestOut, WhyOut
+from api.schemas.tenant import EstimateOut, EventOut, FlightCheckOut, RecipientOut, TestIn, TestOut, WhyOut
 from domain.campaigns import service as campaigns
-from domain.delivery import flight, notices, queries
+from domain.delivery import cost, flight, queries, samples
 from domain.delivery import service as delivery
 from domain.identity.service import Principal
+from kernel.errors import NotFound
 from models import Message, MessageEvent
 
 router = APIRouter(prefix="/campaigns/{campaign_id}", tags=["delivery"], route_class=IdempotentRoute)
@@ -27,6 +28,16 @@ Launcher = Annotated[Principal, requires("campaigns:send")]
 def check_flight(campaign_id: UUID, session: TenantSession, _who: Reader) -> FlightCheckOut:
     """Say how many would get it now: targeted, minus each reason."""
     return FlightCheckOut.of(flight.check(session, campaigns.get(session, campaign_id)))
+
+
+@router.get("/cost")
+def get_cost(campaign_id: UUID, session: TenantSession, _who: Reader) -> EstimateOut:
+    """Show what the texts were expected to cost when the recipients were fixed, by country; 404 before that."""
+    campaigns.get(session, campaign_id)
+    kept = cost.recorded(session, campaign_id)
+    if kept is None:
+        raise NotFound("cost")
+    return EstimateOut.of(kept)
 
 
 @router.get("/recipients")
@@ -68,8 +79,11 @@ def list_events(
 
 @router.post("/test", status_code=202)
 def send_test(campaign_id: UUID, payload: TestIn, session: TenantSession, who: Launcher) -> TestOut:
-    """Send the current revision to one of your people, as a member would get it; marked, and in no statistics."""
-    message_id = notices.send_test(
+    """Send the current revision to one of your people, as a member would get it; marked, and in no statistics.
+
+    A mail goes to somebody who can sign in, a text to a number or chat of `/team-addresses`.
+    """
+    message_id = samples.send_test(
         session,
         campaign_id,
         member_id=payload.member_id,

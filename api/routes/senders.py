@@ -18,20 +18,25 @@ from api.schemas.senders import (
     DomainPatch,
     FindingOut,
     PauseIn,
+    PricesIn,
+    PricesOut,
     RecordOut,
     SecretIn,
     SenderAccountIn,
     SenderIn,
     SenderOut,
+    TeamAddressIn,
+    TeamAddressOut,
 )
+from domain.delivery import return_path, team
 from domain.identity import queries
 from domain.identity.service import Principal
 from domain.returns import bots
 from domain.senders import accounts as service
-from domain.senders import checks, domains, health
+from domain.senders import checks, countries, domains, health, prices
 from domain.senders import service as identities
 from kernel import db
-from models import ProviderAccount, Sender, SenderDomain
+from models import ProviderAccount, Sender, SenderDomain, TeamAddress
 
 router = APIRouter(tags=["senders"], route_class=IdempotentRoute)
 # Without Idempotency-Key: a kept digest of the payload would let the secret in it be guessed.
@@ -78,20 +83,44 @@ def create_account(payload: AccountIn, session: TenantSession, who: Writer) -> A
 
 def _shown(session: Session, account: ProviderAccount) -> AccountOut:
     session.refresh(account)
-    return AccountOut.of(account)
+    return AccountOut.of(account, session.execute(countries.closed(session, account.id)).scalars().all())
 
 
 @accounts.get("/accounts")
 def list_accounts(session: TenantSession, _who: Reader, paging: Paging) -> Page[AccountOut]:
     """List the accounts at providers, without their secrets."""
     rows, cursor = page_of(session, service.of_tenant(session), ProviderAccount.id, paging)
-    return Page(items=[AccountOut.of(row) for row in rows], next_cursor=cursor)
+    closed = countries.of_accounts(session, [row.id for row in rows])
+    return Page(items=[AccountOut.of(row, closed.get(row.id, [])) for row in rows], next_cursor=cursor)
 
 
 @accounts.get("/accounts/{account_id}")
 def get_account(account_id: UUID, session: TenantSession, _who: Reader) -> AccountOut:
     """Show an account without its secret."""
-    return AccountOut.of(service.get(session, account_id))
+    return _shown(session, service.get(session, account_id))
+
+
+@accounts.put("/accounts/{account_id}/prices")
+def set_prices(account_id: UUID, payload: PricesIn, session: TenantSession, who: Writer) -> PricesOut:
+    """Say what a segment of an SMS costs, for each country and for all others; replaces what was said before."""
+    kept = prices.set_prices(
+        session, account_id, default=payload.default, by_country=payload.countries, actor=who.actor
+    )
+    return PricesOut(default=kept.default, countries=kept.countries)
+
+
+@accounts.get("/accounts/{account_id}/prices")
+def get_prices(account_id: UUID, session: TenantSession, _who: Reader) -> PricesOut:
+    """Show what a segment of an SMS costs."""
+    kept = prices.of(service.get(session, account_id))
+    return PricesOut(default=kept.default, countries=kept.countries)
+
+
+@accounts.delete("/accounts/{account_id}/closed-countries/{country}", status_code=204)
+def open_country(account_id: UUID, country: str, session: TenantSession, who: Writer) -> Response:
+    """Send to a country again, after the permission was given at the provider."""
+    countries.reopen(session, account_id, country, actor=who.actor)
+    return Response(status_code=204)
 
 
 @accounts.put("/accounts/{account_id}/secret")
@@ -123,13 +152,36 @@ def check_account(account_id: UUID, who: Writer) -> AccountOut:
     account = checks.try_out(who.tenant_id, account_id)
     if account.kind == bots.KIND and account.check_problem is None:
         account = bots.connect(who.tenant_id, account_id)
-    return AccountOut.of(account)
+    with db.tenant_session(who.tenant_id) as session:
+        return AccountOut.of(account, session.execute(countries.closed(session, account_id)).scalars().all())
 
 
 @accounts.delete("/accounts/{account_id}", status_code=204)
-def delete_account(account_id: UUID, session: TenantSession, who: Writer) -> Response:
-    """Forget an account and its secret; not while a sender uses it."""
-    service.delete(session, account_id, actor=who.actor)
+def delete_account(account_id: UUID, who: Writer) -> Response:
+    """Forget an account and its secret; not while a sender uses it. A bot stops reporting to this service."""
+    bots.forget(who.tenant_id, account_id, actor=who.actor)
+    return Response(status_code=204)
+
+
+@router.post("/team-addresses", status_code=201)
+def add_team_address(payload: TeamAddressIn, session: TenantSession, who: Writer) -> TeamAddressOut:
+    """Name a number or chat of your team, which tests of texts may go to."""
+    row = team.add(session, channel=payload.channel, address=payload.address, label=payload.label, actor=who.actor)
+    session.refresh(row)
+    return TeamAddressOut.of(row)
+
+
+@router.get("/team-addresses")
+def list_team_addresses(session: TenantSession, _who: Reader, paging: Paging) -> Page[TeamAddressOut]:
+    """List the numbers and chats of your team."""
+    rows, cursor = page_of(session, team.of_tenant(session), TeamAddress.id, paging)
+    return Page(items=[TeamAddressOut.of(row) for row in rows], next_cursor=cursor)
+
+
+@router.delete("/team-addresses/{address_id}", status_code=204)
+def remove_team_address(address_id: UUID, session: TenantSession, who: Writer) -> Response:
+    """Send no tests there any more."""
+    team.remove(session, address_id, actor=who.actor)
     return Response(status_code=204)
 
 
@@ -155,6 +207,7 @@ def _detail(session: Session, row: SenderDomain) -> DomainDetail:
         organisational_domain=row.findings.get("organisational_domain"),
         policy=row.findings.get("policy"),
         spf_lookups=row.findings.get("spf_lookups"),
+        complaints_to=return_path.complaints_address(row.tenant_id),
         findings=[FindingOut(**item) for item in row.findings.get("items", [])],
     )
 

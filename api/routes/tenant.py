@@ -29,7 +29,7 @@ from domain.audit import queries as audit_queries
 from domain.audit import service as audit
 from domain.identity import queries, tenants
 from domain.identity import service as identity
-from domain.identity.rules import OF_ROLE, Role
+from domain.identity.rules import OF_ROLE, Role, of_new_key
 from domain.identity.service import Principal
 from domain.plans import service as plans
 from kernel.errors import Forbidden
@@ -108,7 +108,7 @@ def sign_out(request: Request, session: TenantSession, _who: CurrentPrincipal) -
 def issue_key(payload: KeyIn, session: TenantSession, who: KeyHolder) -> NewKeyOut:
     """Issue an API key; its secret is shown this once. A key can give no more than it has."""
     scopes = frozenset(payload.scopes) if payload.scopes is not None else None
-    wanted = scopes if scopes is not None else OF_ROLE[payload.role] & who.scopes
+    wanted = scopes if scopes is not None else of_new_key(payload.role) & who.scopes
     if not wanted - {"campaigns:approve"} <= who.scopes:
         raise Forbidden("A key cannot give scopes that it lacks.", code="scope_above")
     made = identity.issue_key(

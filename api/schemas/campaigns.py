@@ -16,12 +16,14 @@ Goal = Annotated[str, Field(min_length=3, max_length=2_000)]
 class AudienceIn(Input):
     """Whom it is for. Unknown fields are refused; an empty choice is never 'everyone'."""
 
-    kind: Literal["all_members", "tags", "selected"]
+    kind: Literal["all_members", "tags", "selected", "segments"]
     tags: list[Annotated[str, Field(min_length=1, max_length=100)]] = Field(default_factory=list, max_length=100)
     exclude_tags: list[Annotated[str, Field(min_length=1, max_length=100)]] = Field(
         default_factory=list, max_length=100
     )
     member_ids: list[UUID] = Field(default_factory=list, max_length=1_000)
+    segments: list[UUID] = Field(default_factory=list, max_length=20, description="With the kind segments.")
+    exclude_segments: list[UUID] = Field(default_factory=list, max_length=20)
     inactive_days: Annotated[int, Field(strict=True, ge=1, le=3_650)] | None = Field(
         None, description="Only members whose last visit is at least so many days ago."
     )
@@ -86,6 +88,22 @@ class RunOut(Output):
     percent: int | None = Field(None, description="How far the run is, 0 to 100.")
     created_at: datetime
     finished_at: datetime | None
+
+
+class RunStepOut(Output):
+    """One finished step of a run: what was done and how long it took, never a text."""
+
+    id: UUID
+    node: str = Field(examples=["base"])
+    status: str
+    ms: int | None
+    created_at: datetime
+
+
+class ContinueIn(Input):
+    """How a run that stopped goes on."""
+
+    without_ai: Annotated[bool, Field(strict=True)] = Field(False, description="Let the built-in writer finish it.")
 
 
 class QuestionOut(Output):
@@ -228,6 +246,22 @@ class DiffOut(Output):
 
 class GenerateIn(Input):
     variation: Annotated[int, Field(strict=True, ge=0, le=20)] = Field(0, description="Another number, another text.")
+    ask: Literal["person", "never"] = Field(
+        "person", description="`never`: write on without a claim that nobody confirmed, and leave a finding."
+    )
+    alternatives: Annotated[bool, Field(strict=True)] = Field(
+        False, description="A second way to say the same, for a comparison; from the plan Business."
+    )
+    without_ai: Annotated[bool, Field(strict=True)] = Field(False, description="Use the built-in writer.")
+
+
+class PlaceIn(Input):
+    """Where in a draft. A field means everything under it: `subject`, `blocks.1`, `text`."""
+
+    language: Literal["de", "en"] | None = None
+    channel: ChannelName | None = None
+    cohort: Annotated[str, Field(min_length=1, max_length=40)] | None = Field(None, examples=["de-away"])
+    field: Annotated[str, Field(min_length=1, max_length=80)] | None = Field(None, examples=["subject"])
 
 
 class FeedbackIn(Input):
@@ -239,7 +273,9 @@ class FeedbackIn(Input):
         None, examples=["kürzer, ohne Ausrufezeichen, per du"]
     )
     wishes: list[Annotated[str, Field(min_length=1, max_length=60)]] = Field(default_factory=list, max_length=10)
-    scope: dict[str, str] = Field(default_factory=dict)
+    scope: list[PlaceIn] = Field(
+        default_factory=list, max_length=20, description="Confine it to these places; all other texts stay as they are."
+    )
 
 
 class DecisionIn(Input):

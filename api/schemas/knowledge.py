@@ -18,6 +18,8 @@ class DocumentIn(Input):
     title: Name | None = None
     language: Literal["de", "en"]
     body: Annotated[str, Field(min_length=1, max_length=2_000_000)]
+    valid_from: Annotated[date | None, Field(description="Not found and not cited before this day.")] = None
+    valid_until: Annotated[date | None, Field(description="Not found and not cited after this day.")] = None
 
 
 class DocumentOut(Stamped):
@@ -26,6 +28,39 @@ class DocumentOut(Stamped):
     media_type: str
     language: str
     content_hash: str
+    valid_from: date | None
+    valid_until: date | None
+
+
+class ChunkOut(Stamped):
+    """A piece of a document as it is found and cited; `content_hash` is what an approval pins."""
+
+    position: int
+    heading: str
+    text: str
+    content_hash: str
+
+
+class UploadOut(Stamped):
+    """A file that is read in the background. `counts`: done and of (pages or parts), then chunks."""
+
+    name: str
+    media_type: str
+    language: str
+    status: Literal["queued", "running", "done", "failed"]
+    counts: dict[str, int]
+    problem: str | None
+    document_id: UUID | None
+
+
+class Synonyms(Input):
+    """Words that mean the same here, in groups; they are added to the built-in ones."""
+
+    language: Literal["de", "en"]
+    groups: Annotated[
+        list[Annotated[list[Annotated[str, Field(min_length=2, max_length=60)]], Field(min_length=2, max_length=12)]],
+        Field(max_length=200, examples=[[["zirkel", "kraftausdauer"], ["flexi", "zehnerkarte"]]]),
+    ]
 
 
 class HitOut(Output):

@@ -1,5 +1,6 @@
 """Payloads of senders, provider accounts and sender domains. Secrets go in and never come out."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
@@ -7,15 +8,16 @@ from uuid import UUID
 from pydantic import Field, SecretStr, StringConstraints
 
 from api.schemas.base import Input, Output, Stamped
-from models import ProviderAccount
+from domain.senders import countries
+from models import ClosedCountry, ProviderAccount
 
 Secret = Annotated[SecretStr, Field(max_length=500, description="Kept sealed, never shown again.")]
 Label = Annotated[str, Field(min_length=1, max_length=100)]
 Text = Annotated[str, StringConstraints(max_length=300)]
-Value = Text | Annotated[int, Field(strict=True)] | list[Text]
+Value = Text | Annotated[int, Field(strict=True)] | list[Text] | dict[Text, Text]
 DomainName = Annotated[str, Field(min_length=3, max_length=253, examples=["studio.example"])]
 _MASK = "••••"
-_WITHOUT_WEBHOOKS = "smtp"
+_RELAY = "smtp"  # reports by mail, Amazon SES also through a topic
 
 
 class SenderIn(Input):
@@ -51,7 +53,7 @@ class AccountIn(Input):
         default_factory=dict,
         max_length=20,
         description="smtp: host, port, security (starttls, tls, plain), user · twilio: account_sid, "
-        "messaging_service_sid, numbers, sms_from, whatsapp_from, price_per_segment · telegram: username",
+        "messaging_service_sid, numbers, sms_from, whatsapp_from, price_per_segment, prices · telegram: username",
         examples=[{"account_sid": "AC" + "0" * 32, "numbers": ["+4915112345678"]}],
     )
     secret: Secret
@@ -71,6 +73,50 @@ class PauseIn(Input):
     reason: Annotated[str, Field(min_length=1, max_length=300)]
 
 
+Price = Annotated[str, StringConstraints(pattern=r"^\d{1,6}(\.\d{1,4})?$")]
+Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+
+
+class PricesIn(Input):
+    """What a segment of an SMS costs, in minor units of your currency."""
+
+    default: Price | None = Field(
+        None, description="Where no country says otherwise; null: not known.", examples=["7.5"]
+    )
+    countries: dict[Country, Price] = Field(
+        default_factory=dict,
+        max_length=250,
+        description="By country (ISO 3166-1).",
+        examples=[{"DE": "7.2", "AT": "9"}],
+    )
+
+
+class PricesOut(Output):
+    default: str | None
+    countries: dict[str, str]
+
+
+class ClosedCountryOut(Output):
+    """A country that the provider does not let this account send to; all others go on."""
+
+    country: str = Field(description="ISO 3166-1, two letters.")
+    code: str = Field(description="The provider's code.")
+    words: str
+    since: datetime
+    finding: dict[str, str] = Field(description="What it means and what to do, in German and English.")
+
+    @classmethod
+    def of_row(cls, row: ClosedCountry) -> Self:
+        """Build from a row."""
+        return cls(
+            country=row.country,
+            code=row.code,
+            words=row.words,
+            since=row.created_at,
+            finding=countries.finding(row.country, row.code),
+        )
+
+
 class AccountOut(Stamped):
     kind: str
     label: str
@@ -84,13 +130,33 @@ class AccountOut(Stamped):
     checked_at: datetime | None = Field(description="When it was last tried out.")
     check_problem: str | None = Field(description="What that showed; null: it worked.")
     webhook_path: str | None = Field(description="Where the provider reports to, under the public address.")
+    closed_countries: list[ClosedCountryOut] = Field(description="Where the provider does not let this account send.")
 
     @classmethod
-    def of(cls, row: ProviderAccount, **more: Any) -> Self:
+    def of(cls, row: ProviderAccount, closed: Sequence[ClosedCountry] = (), **more: Any) -> Self:
         """Build from a row, without what is sealed."""
-        fields = {name: getattr(row, name) for name in cls.model_fields if name not in {"secret", "webhook_path"}}
-        path = None if row.kind == _WITHOUT_WEBHOOKS else f"/hooks/{row.kind}/{row.path_token}"
+        made = {"secret", "webhook_path", "closed_countries"}
+        fields = {name: getattr(row, name) for name in cls.model_fields if name not in made}
+        more |= {"closed_countries": [ClosedCountryOut.of_row(each) for each in closed]}
+        door = row.kind if row.kind != _RELAY else "ses" if row.settings.get("sns_topic") else None
+        path = f"/hooks/{door}/{row.path_token}" if door else None
         return cls(**fields, secret=_MASK + row.last_four, webhook_path=path, **more)
+
+
+class TeamAddressIn(Input):
+    """A number or chat of your team, which tests may go to."""
+
+    channel: Literal["sms", "whatsapp", "telegram"]
+    address: Annotated[str, Field(min_length=1, max_length=40, examples=["+4915112345678"])] = Field(
+        description="A number in international form; for Telegram the number of a chat with the bot."
+    )
+    label: Label
+
+
+class TeamAddressOut(Stamped):
+    channel: str
+    address: str
+    label: str
 
 
 class DomainIn(Input):
@@ -138,4 +204,8 @@ class DomainDetail(DomainOut):
     organisational_domain: str | None
     policy: str | None = Field(description="What DMARC asks receivers to do with mail that does not pass.")
     spf_lookups: int | None = Field(description="Look-ups that the SPF record needs; ten are allowed.")
+    complaints_to: str | None = Field(
+        description="Address to register with the feedback loops of mailbox providers; null without a bounce domain.",
+        examples=["b+7kq2j5x4m3n6p7r2s4t6v3w5y2z4a6c3e5g2j4l6n3p5@bounce.studio.example"],
+    )
     findings: list[FindingOut]

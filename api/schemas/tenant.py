@@ -1,6 +1,7 @@
 """Payloads of the tenant's settings, people, keys, plan and audit trail."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -33,6 +34,11 @@ class SettingsOut(Output):
     utm_links: bool = Field(description="Links get utm_source, utm_medium, utm_campaign and utm_content.")
     visit_links: bool = Field(description="Tracked links carry a signed visit, for conversions on pages.")
     conversion_days: int = Field(description="Days after a click in which a conversion belongs to it.")
+    ai_egress: str = Field(
+        description="What may reach a model: none, no_member_data, or insights (chat turns too, never in a campaign)."
+    )
+    chat_disclosure: bool = Field(description="Automatic answers in chats say that they are automatic.")
+    follow_up_at: str = Field(description="When a follow-up goes out on a day that was named without a time.")
 
 
 class SettingsPatch(Input):
@@ -55,6 +61,9 @@ class SettingsPatch(Input):
     utm_links: Annotated[bool, Field(strict=True)] | None = None
     visit_links: Annotated[bool, Field(strict=True)] | None = None
     conversion_days: Annotated[int, Field(ge=1, le=90, strict=True)] | None = None
+    ai_egress: Literal["none", "no_member_data", "insights"] | None = None
+    chat_disclosure: Annotated[bool, Field(strict=True)] | None = None
+    follow_up_at: Clock | None = None
 
 
 class UserIn(Input):
@@ -189,7 +198,9 @@ class TestIn(Input):
 
     __test__ = False
     member_id: UUID
-    to: EmailStr
+    to: Annotated[str, Field(min_length=1, max_length=320, examples=["mara@studio.example", "+4915112345678"])] = Field(
+        description="An address of your team on the campaign's channel: mail, number, or chat."
+    )
     language: Literal["de", "en"] | None = Field(None, description="The member's own if absent.")
 
 
@@ -198,13 +209,24 @@ class TestOut(Output):
     message_id: UUID
 
 
+class CountryCostOut(Output):
+    """One country's share of what texts cost; money in minor units, null without a price."""
+
+    country: str = Field(description="ISO 3166-1, two letters; -- for numbers of no country.")
+    messages: int
+    segments: int
+    price: Decimal | None = Field(description="Of one segment.")
+    cost: Decimal | None
+
+
 class EstimateOut(Output):
     """Segments and money before anything is sent."""
 
     segments: int
     most: int = Field(description="Segments of the longest message.")
-    cost_minor: int | None = Field(description="In minor units; null without a price on the account.")
+    cost_minor: int | None = Field(description="In minor units; null where a country has no price on the account.")
     exact: bool = Field(description="False where it is projected from 1,000 of the messages.")
+    countries: list[CountryCostOut] = Field(description="The most messages first.")
 
 
 class FlightCheckOut(Output):

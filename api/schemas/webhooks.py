@@ -44,7 +44,7 @@ class WebhookOut(Stamped):
     failing_since: datetime | None
     paused_until: datetime | None = Field(description="Nothing is tried before, because too much failed.")
     disabled_at: datetime | None
-    disabled_reason: str | None = Field(description="gone (it said 410), failing (for five days) or switched_off.")
+    disabled_reason: str | None = Field(description="gone (it said 410), failing (for three days) or switched_off.")
     previous_until: datetime | None = Field(description="Until then the secret before signs too.")
 
 

@@ -26,6 +26,7 @@ REPEATED_ROWS = 6
 _REACHED = frozenset({"aktiv", "ruhend"})
 _WITHOUT_EVIDENCE = 12
 _NAMED = 100  # the first of the list stay as they are: regulars, hostile names, and some like anybody
+_STOPPED_IN_CHAT = frozenset({"LH-10008"})  # chat-011: "Bitte keine Werbung mehr per Mail."
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,7 +287,7 @@ def _suppressed(people: Iterable[Person], chance: random.Random) -> tuple[str, .
 def expected(studio: Studio) -> Expected:
     """Return what a campaign to members inactive for 30 days must arrive at."""
     targeted = [p for p in studio.people if p.status in _REACHED and p.inactive]
-    blocked = set(studio.suppressed)
+    blocked = {*studio.suppressed, *(p.mailbox for p in studio.people if p.mailbox and p.number in _STOPPED_IN_CHAT)}
     reached: dict[str, Person] = {}
     skipped: Counter[str] = Counter()
     for person in targeted:

@@ -1,14 +1,19 @@
 """One SMTP or LMTP connection of a server of ours: the built-in mailbox and the inbound door.
 
-RFC 5321, LMTP of RFC 2033, PIPELINING of RFC 2920, SIZE of RFC 1870. What is accepted and kept is the host's business.
+RFC 5321, LMTP of RFC 2033, PIPELINING of RFC 2920, SIZE of RFC 1870, STARTTLS of RFC 3207. What is accepted and kept is
+the host's business.
 """
 
 import asyncio
+import ssl
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol
 
 _LONGEST_COMMAND = 4_096
 _MOST_RECIPIENTS = 1_000
 _PATIENCE = 300.0  # seconds without a byte, RFC 5321 §4.5.3.2
+_HANDSHAKE = 30.0
 _END = b"\r\n.\r\n"
 _PARAMETERS = ("SIZE=", "BODY=7BIT", "BODY=8BITMIME")
 
@@ -32,10 +37,17 @@ class Conversation:
     """Reads commands in order, or refuses them; answers leave together when nothing more is there to read."""
 
     def __init__(
-        self, host: Host, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, lmtp: bool = False
+        self,
+        host: Host,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        *,
+        lmtp: bool = False,
+        tls: Callable[[], ssl.SSLContext] | None = None,
     ) -> None:
         self._host = host
         self._lmtp = lmtp
+        self._tls = tls
         self._reader = reader
         self._writer = writer
         self._largest = host.largest
@@ -45,7 +57,11 @@ class Conversation:
         self._recipients: list[str] = []
 
     async def run(self) -> None:
-        """Talk until QUIT; raises ConnectionError when the other side leaves, TimeoutError when it falls silent."""
+        """Talk until QUIT.
+
+        Raises ConnectionError when the other side leaves or speaks into its own STARTTLS, TimeoutError when it falls
+        silent, ssl.SSLError when it cannot agree on TLS.
+        """
         self._say(f"220 {self._host.name} {'LMTP' if self._lmtp else 'ESMTP'}")
         while True:
             line = await self._line()
@@ -56,6 +72,8 @@ class Conversation:
                 self._say("221 2.0.0 Bye")
                 await self._flush()
                 return
+            elif verb.upper() == "STARTTLS" and self._tls is not None:
+                await self._start_tls(self._tls(), rest.strip())
             else:
                 await self._answer(verb.upper(), rest.strip())
 
@@ -67,6 +85,30 @@ class Conversation:
             self._writer.write(("\r\n".join(self._answers) + "\r\n").encode())
             self._answers.clear()
             await self._writer.drain()
+
+    async def _start_tls(self, context: ssl.SSLContext, rest: str) -> None:
+        """Go on under TLS, as if the connection had just begun (RFC 3207 §4.2)."""
+        if rest:
+            self._say("501 5.5.4 STARTTLS takes no parameter")
+            return
+        transport = self._writer.transport
+        if isinstance(transport, asyncio.ReadTransport):
+            transport.pause_reading()
+        if self._buffer or await self._has_more():
+            # What somebody put behind the command in plain text would be read as if it were under TLS.
+            raise ConnectionError
+        self._say("220 2.0.0 Ready to start TLS")
+        await self._flush()
+        await self._writer.start_tls(context, ssl_handshake_timeout=_HANDSHAKE)
+        self._tls = None
+        self._reset()
+
+    async def _has_more(self) -> bool:
+        """Return whether something was read from the socket that nobody took yet."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0):
+                return bool(await self._reader.read(1))
+        return False
 
     async def _more(self) -> None:
         await self._flush()
@@ -110,6 +152,7 @@ class Conversation:
         if verb == ("LHLO" if self._lmtp else "EHLO"):
             self._reset()
             self._answers += ["250-ariia", "250-PIPELINING", "250-8BITMIME", "250-ENHANCEDSTATUSCODES"]
+            self._answers += ["250-STARTTLS"] * (self._tls is not None)
             self._say(f"250 SIZE {self._largest}")
         elif verb == "HELO" and not self._lmtp:
             self._reset()

@@ -5,12 +5,14 @@ from uuid import UUID
 
 from prometheus_client import Counter
 
+from domain.campaigns import content_templates as planned
 from domain.campaigns import service as campaigns
 from domain.campaigns.lifecycle import Status
 from domain.delivery import engine, materialise, notices, outlets, recovery, supply
 from domain.delivery.claim import Work
 from domain.delivery.outlets import NoOutlet, Outlet
 from domain.returns import watch
+from domain.senders import content_templates
 from kernel import db, log, outbox
 from kernel.settings import get_settings
 
@@ -26,8 +28,18 @@ stopping = threading.Event()
 
 def start(tenant_id: UUID, campaign_id: UUID) -> None:
     """Fix the recipients of a started campaign; the sweep then rings for the sending."""
+    _look_at_templates(tenant_id, campaign_id)
     with db.tenant_session(tenant_id) as session:
         materialise.materialise(session, campaign_id)
+
+
+def _look_at_templates(tenant_id: UUID, campaign_id: UUID) -> None:
+    """WhatsApp may have paused a template since the campaign was planned: ask, before anybody gets it."""
+    with db.tenant_session(tenant_id) as session:
+        campaign = campaigns.get(session, campaign_id)
+        account_id = planned.account_of(session, campaign) if campaign.channel == planned.CHANNEL else None
+    if account_id is not None:
+        content_templates.freshen(tenant_id, account_id)
 
 
 def cancel_open(tenant_id: UUID, campaign_id: UUID) -> None:
@@ -37,7 +49,7 @@ def cancel_open(tenant_id: UUID, campaign_id: UUID) -> None:
 
 
 def send(tenant_id: UUID, campaign_id: UUID) -> None:
-    """Send what is due of a campaign, for a few seconds; one without a way out is held."""
+    """Send what is due of a campaign, for a few seconds; one without a way out is held, or waits for it."""
     with db.tenant_session(tenant_id) as session:
         campaign = campaigns.get(session, campaign_id)
         if campaign.status != Status.SENDING:
@@ -45,7 +57,10 @@ def send(tenant_id: UUID, campaign_id: UUID) -> None:
         try:
             outlet = outlets.of_campaign(session, campaign)
         except NoOutlet as missing:
-            campaigns.hold(session, campaign_id, reason=missing.reason)
+            if missing.until is None:
+                campaigns.hold(session, campaign_id, reason=missing.reason)
+            else:  # it passes by itself: the messages wait where they are
+                outbox.mark_due(session, "campaigns", missing.until)
             return
         work = supply.work_of(session, campaign)
     _run(tenant_id, work, outlet)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from types import MappingProxyType
 from uuid import UUID
 
-from ariia.tasks import callbacks, campaigns, imports, returns, senders, webhooks
+from ariia.tasks import callbacks, campaigns, follow_ups, imports, knowledge, returns, senders, webhooks
 
 Task = Callable[[UUID, UUID], None]
 
@@ -19,7 +19,12 @@ TASKS: MappingProxyType[str, Task] = MappingProxyType(
         "returns.read": returns.read,
         "returns.empty": returns.empty,
         "agents.run": campaigns.write,
+        "follow_ups.run": follow_ups.run,
+        "follow_ups.read": follow_ups.read,
+        "follow_ups.close": follow_ups.close,
+        "insights.read": follow_ups.gather,
         "imports.run": imports.run,
+        "knowledge.read": knowledge.read,
         "domains.check": senders.check_domain,
         "webhooks.deliver": webhooks.deliver,
     }

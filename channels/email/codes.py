@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from channels.base import FailureKind as Kind
 from channels.base import Scope, SendFailed
-from channels.email.judge import judge
+from channels.email.judge import codes_of, judge
 from channels.email.reasons import CONTENT, HARD, SENDER_FAULT, Reason
 from channels.email.replies import Reply
 
@@ -81,7 +81,9 @@ RULES: tuple[Rule, ...] = (
     # The sender may not send at all.
     Rule(Kind.PERMANENT_CONFIG, code="530|534|535|538"),
     Rule(Kind.PERMANENT_CONFIG, enhanced=r"5\.7\.(8|9|11)"),
-    Rule(Kind.PERMANENT_CONFIG, code="50[0-4]"),
+    Rule(Kind.PERMANENT_CONFIG, code="50[0234]"),
+    # 501 to RCPT is about the address that was given (RFC 5321 §4.2.3), to anything else about the sender.
+    Rule(Kind.PERMANENT_CONFIG, code="501", phases=frozenset({"mail", "data", "dot"})),
     Rule(Kind.PERMANENT_CONFIG, words=_SIGN_IN),
     Rule(Kind.PERMANENT_CONTENT, enhanced=r"5\.2\.3|5\.3\.4|5\.6\.\d+"),
 )
@@ -114,14 +116,21 @@ def _kind(reply: Reply, phase: str) -> tuple[Kind, Scope | None]:
     first = next((rule for rule in RULES if rule.fits(reply, phase)), None)
     if first is not None:
         return first.kind, first.scope
-    reason = judge(reply.text, status=reply.enhanced or "", reply=str(reply.code), phase=phase).reason
-    if reason is Reason.REJECTED and reply.enhanced == _OTHER_ADDRESS:
+    status = reply.enhanced or _inner(reply)
+    reason = judge(reply.text, status=status, reply=str(reply.code), phase=phase).reason
+    if reason is Reason.REJECTED and status == _OTHER_ADDRESS:
         return Kind.TRANSIENT, None
     kind = _KINDS.get(reason)
     if kind is not None and reply.code < _BEYOND:
         return kind, None
     last = next((rule for rule in LAST if rule.fits(reply, phase)), None)
     return (last.kind if last else Kind.TRANSIENT), None
+
+
+def _inner(reply: Reply) -> str:
+    """Return the enhanced code that stands somewhere in the text, as in "no mailbox here (#5.1.1)" of qmail."""
+    status = codes_of(reply.text)[1]
+    return status if status.startswith(str(reply.code)[0]) else ""
 
 
 def _retry_after(reply: Reply) -> float | None:

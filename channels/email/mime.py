@@ -8,10 +8,9 @@ import binascii
 import re
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
-from typing import Self
+from typing import NamedTuple, Self
 
 from channels.email.addresses import envelope
 from channels.email.headers import encode_text, mailbox
@@ -39,8 +38,7 @@ def date_text(instant: datetime) -> str:
     return format_datetime(instant)
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(NamedTuple):
     """What differs per recipient; `subject`, `html` and `text` hold the values of the skeleton's holes.
 
     `to_address` comes from `addresses.envelope`, `date` from `date_text`, `message_id` with or without brackets.

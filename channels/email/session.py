@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from channels.base import FailureKind, SendFailed
 from channels.email.codes import refusal
@@ -27,13 +28,16 @@ _LEAVING = 421
 _STEPS = ("mail", "rcpt", "data")
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
-    """One message for one recipient; addresses from `addresses.envelope`, `data` not dot-stuffed."""
+class Envelope(NamedTuple):
+    """One message for one recipient; addresses from `addresses.envelope`, `data` not dot-stuffed.
+
+    `canonical`: every line of `data` surely ends in CRLF, and no CR or LF stands alone.
+    """
 
     mail_from: str
     rcpt_to: str
     data: bytes
+    canonical: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,7 @@ class SmtpSession:
         if self._busy:
             raise RuntimeError("a session carries one message at a time")
         _check(envelope)
-        stuffed = dot_stuffed(envelope.data)
+        stuffed = dot_stuffed(envelope.data, canonical=envelope.canonical)
         self._busy = True
         try:
             greeted = await self._ready()
@@ -195,16 +199,17 @@ def _check(envelope: Envelope) -> None:
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 
 
-def dot_stuffed(data: bytes) -> bytes:
+def dot_stuffed(data: bytes, *, canonical: bool = False) -> bytes:
     """Return the message with CRLF line ends, leading dots doubled and the final dot (RFC 5321 §4.5.2).
 
     Bare CR and LF become CRLF: a server that reads them as line ends finds no second message (SMTP smuggling).
     """
-    if not data.count(b"\r\n") == data.count(b"\n") == data.count(b"\r"):
+    if not (canonical or data.count(b"\r\n") == data.count(b"\n") == data.count(b"\r")):
         data = _LINE_END.sub(b"\r\n", data)
     if data.startswith(b"."):
         data = b"." + data
-    data = data.replace(b"\r\n.", b"\r\n..")
+    if b"\r\n." in data:
+        data = data.replace(b"\r\n.", b"\r\n..")
     return data + (b".\r\n" if data.endswith(b"\r\n") or not data else b"\r\n.\r\n")
 
 

@@ -106,6 +106,18 @@ async def connect(bot: Bot, webhook_url: str, webhook_secret: str) -> Me:
     return me
 
 
+async def disconnect(bot: Bot) -> None:
+    """Let the provider report nothing more, and forget what it has not reported yet. Raises SendFailed."""
+    client = _client(bot)
+    try:
+        await client.delete_webhook(drop_pending_updates=True)
+    except TelegramError as error:
+        raise failure_of(error) from error
+    finally:
+        for request in client._request:  # noqa: SLF001
+            await request.shutdown()
+
+
 def _client(bot: Bot) -> Client:
     def request() -> HTTPXRequest:
         return HTTPXRequest(

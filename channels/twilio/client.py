@@ -84,6 +84,8 @@ class TwilioDoor:
         if mark is not None:
             await mark()
         made = await self._ask(lambda: self._client.messages.create(**fields))
+        if not made.sid:  # half an answer: whether the message was made can be looked up
+            raise SendFailed(FailureKind.AMBIGUOUS, "answer", "", "the answer names no message")
         segments = int(made.num_segments) if str(made.num_segments or "").isdigit() else None
         return Taken(reply=f"{made.status}", provider_id=made.sid, segments=segments or None)
 
@@ -182,7 +184,9 @@ def failure_of(error: TwilioException | RequestException) -> SendFailed:
 
 def _refusal(code: int | None, status: int, words: str) -> SendFailed:
     meaning = meaning_of(code, status)
-    return SendFailed(meaning.kind, "answer", str(code or status), words, meaning.again_after, meaning.scope)
+    return SendFailed(
+        meaning.kind, "answer", str(code or status), words, meaning.again_after, meaning.scope, meaning.attempts
+    )
 
 
 def _object(text: str) -> dict[str, Any]:

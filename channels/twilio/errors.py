@@ -16,15 +16,26 @@ from channels.base import FailureKind, Scope
 _TABLE = Path(__file__).with_name("errors.csv")
 _TOO_MANY, _SERVER = 429, 500
 _NOT_OURS = frozenset({401, 403, 404})
+ATTEMPTS = 5  # of a text; the provider itself keeps trying for hours behind each of them
+_ATTEMPTS_UNKNOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """`again_after`: seconds that the provider wants to pass before the next attempt."""
+    """What a code means for a message and its sender.
+
+    `again_after`: seconds before the next attempt; with `longest` they double each time, up to it. `attempts`: how
+    often a message is tried in all. `pauses_at`: so many times within five minutes pause the account, for `pause`
+    seconds.
+    """
 
     kind: FailureKind
     scope: Scope | None = None
     again_after: float | None = None
+    attempts: int = ATTEMPTS
+    longest: float | None = None
+    pauses_at: int | None = None
+    pause: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +54,16 @@ class Row:
 
 def _row(cells: Mapping[str, str]) -> Row:
     scope = Scope(cells["scope"]) if cells["scope"] else None
-    again = float(cells["again_after"]) if cells["again_after"] else None
-    meaning = Meaning(FailureKind(cells["kind"]), scope, again)
+    again, longest = (float(cells[name]) if cells[name] else None for name in ("again_after", "longest"))
+    meaning = Meaning(
+        FailureKind(cells["kind"]),
+        scope,
+        again,
+        int(cells["attempts"] or ATTEMPTS),
+        longest,
+        int(cells["pauses_at"]) if cells["pauses_at"] else None,
+        float(cells["pause"] or 0),
+    )
     read_on = date.fromisoformat(cells["read_on"]) if cells["read_on"] else None
     return Row(int(cells["code"]), meaning, cells["words"], cells["page"], read_on)
 
@@ -56,7 +75,13 @@ def table() -> list[Row]:
 
 
 CODES: Mapping[int, Meaning] = MappingProxyType({row.code: row.meaning for row in table()})
-_CONFIG, _AGAIN = Meaning(FailureKind.PERMANENT_CONFIG), Meaning(FailureKind.TRANSIENT)
+_CONFIG = Meaning(FailureKind.PERMANENT_CONFIG)
+_AGAIN = Meaning(FailureKind.TRANSIENT, attempts=_ATTEMPTS_UNKNOWN)
+
+
+def named(code: str | None) -> Meaning | None:
+    """Return what a code of a report or a refusal means; None for one that the table does not have."""
+    return CODES.get(int(code)) if code and code.isdecimal() else None
 
 
 def meaning_of(code: int | None, status: int) -> Meaning:

@@ -7,10 +7,12 @@ that comes twice with the same value counts once; JSON bodies are bound by the `
 import base64
 import hashlib
 import hmac
+import re
 from collections.abc import Sequence
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 HEADER = "x-twilio-signature"
+_SHAPE = re.compile(r"[A-Za-z0-9+/]{27}=")
 
 
 def sign(token: str, url: str, fields: Sequence[tuple[str, str]]) -> str:
@@ -19,6 +21,11 @@ def sign(token: str, url: str, fields: Sequence[tuple[str, str]]) -> str:
     for name, value in sorted(set(fields)):
         text += name + value
     return base64.b64encode(hmac.digest(token.encode(), text.encode(), "sha1")).decode()
+
+
+def is_one(given: str | None) -> bool:
+    """Return whether a text could be a signature at all: 20 bytes in base64."""
+    return given is not None and _SHAPE.fullmatch(given) is not None
 
 
 def is_authentic(token: str, url: str, given: str | None, body: bytes, content_type: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Literal
 from urllib.parse import parse_qsl
 
 from channels.base import FailureKind
-from channels.twilio.errors import meaning_of
+from channels.twilio.errors import Meaning, named
 
 State = Literal["sent", "delivered", "read", "bounced", "failed"]
 _STATES: dict[str, State] = {"sent": "sent", "delivered": "delivered", "read": "read"}
@@ -20,7 +20,10 @@ _MOST_MEDIA = 10
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of a message. `state` None: on its way. `failure`: what the code of a failed one means."""
+    """What became of a message. `state` None: on its way.
+
+    `failure`: what the code of a failed one means; `meaning`: all of it, where the table has the code.
+    """
 
     provider_id: str
     status: str
@@ -28,6 +31,7 @@ class Receipt:
     code: str | None = None
     words: str | None = None
     failure: FailureKind | None = None
+    meaning: Meaning | None = None
 
     @property
     def opted_out(self) -> bool:
@@ -80,10 +84,10 @@ def read_status(sid: str, status: str, code: str | None = None, words: str | Non
         return None
     if status not in _FAILED:
         return Receipt(sid, status, _STATES.get(status))
-    code = code or None
-    failure = meaning_of(int(code), 400).kind if code and code.isdigit() else FailureKind.TRANSIENT
+    meaning = named(code)
+    failure = meaning.kind if meaning is not None else FailureKind.TRANSIENT
     bounced = failure in {FailureKind.PERMANENT_RECIPIENT, FailureKind.OPTOUT}
-    return Receipt(sid, status, "bounced" if bounced else "failed", code, words, failure)
+    return Receipt(sid, status, "bounced" if bounced else "failed", code or None, words, failure, meaning)
 
 
 def inbound(fields: Mapping[str, str]) -> Inbound | None:

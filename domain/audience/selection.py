@@ -9,13 +9,18 @@ from sqlalchemy import ColumnElement, Select, and_, func, not_, or_, select, typ
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
+from domain.segments import moment
+from domain.segments import service as segments
 from kernel import clock, db
 from kernel.errors import Invalid
 from models import Member
 
 MOST_SELECTED = 1_000
-_KEYS = {"kind", "tags", "exclude_tags", "member_ids", "inactive_days", "statuses"}
-_KINDS = {"all_members", "tags", "selected"}
+_KEYS = {
+    "kind", "tags", "exclude_tags", "member_ids", "inactive_days", "statuses", "segments", "exclude_segments",
+}  # fmt: skip
+_KINDS = {"all_members", "tags", "selected", "segments"}
+_MOST_SEGMENTS = 20
 _STATUSES = {"active", "paused", "left", "prospect"}
 
 
@@ -29,8 +34,12 @@ class Audience:
     member_ids: tuple[UUID, ...] = ()
     inactive_days: int | None = None
     statuses: tuple[str, ...] = ("active", "paused")
+    segments: tuple[UUID, ...] = ()
+    exclude_segments: tuple[UUID, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
+        """Return the definition as it is stored and sealed; segments only where it names some."""
+        named = {"segments": self.segments, "exclude_segments": self.exclude_segments}
         return {
             "kind": self.kind,
             "tags": list(self.tags),
@@ -38,7 +47,7 @@ class Audience:
             "member_ids": [str(member_id) for member_id in self.member_ids],
             "inactive_days": self.inactive_days,
             "statuses": list(self.statuses),
-        }
+        } | {key: [str(each) for each in ids] for key, ids in named.items() if ids}
 
 
 def read(definition: dict[str, Any]) -> Audience:
@@ -50,16 +59,20 @@ def read(definition: dict[str, Any]) -> Audience:
     if unknown:
         raise Invalid(f"audience.{unknown[0]}", f"unknown; use {', '.join(sorted(_KEYS))}")
     kind = definition.get("kind")
-    if kind not in _KINDS:
+    if not isinstance(kind, str) or kind not in _KINDS:
         raise Invalid("audience.kind", f"use one of {', '.join(sorted(_KINDS))}")
     audience = Audience(
         kind=kind,
         tags=_words(definition, "tags"),
         exclude_tags=_words(definition, "exclude_tags"),
-        member_ids=_ids(definition.get("member_ids") or []),
+        member_ids=_ids("member_ids", definition.get("member_ids") or []),
         inactive_days=_days(definition.get("inactive_days")),
         statuses=_words(definition, "statuses") or ("active", "paused"),
+        segments=_ids("segments", definition.get("segments") or [], most=_MOST_SEGMENTS),
+        exclude_segments=_ids("exclude_segments", definition.get("exclude_segments") or [], most=_MOST_SEGMENTS),
     )
+    if (kind == "segments") != bool(audience.segments):
+        raise Invalid("audience.segments", "name at least one segment, and only with the kind segments")
     if kind == "tags" and not audience.tags:
         raise Invalid("audience.tags", "name at least one tag; an empty list would mean nobody")
     if kind == "selected" and not audience.member_ids:
@@ -79,13 +92,13 @@ def _words(definition: dict[str, Any], key: str) -> tuple[str, ...]:
     return tuple(words)
 
 
-def _ids(values: Any) -> tuple[UUID, ...]:
-    if not isinstance(values, list) or len(values) > MOST_SELECTED:
-        raise Invalid("audience.member_ids", f"give a list of at most {MOST_SELECTED} member ids")
+def _ids(key: str, values: Any, most: int = MOST_SELECTED) -> tuple[UUID, ...]:
+    if not isinstance(values, list) or len(values) > most:
+        raise Invalid(f"audience.{key}", f"give a list of at most {most} ids")
     try:
         return tuple(UUID(str(value)) for value in values)
     except ValueError:
-        raise Invalid("audience.member_ids", "one of them is no id") from None
+        raise Invalid(f"audience.{key}", "one of them is no id") from None
 
 
 def _days(value: Any) -> int | None:
@@ -96,8 +109,13 @@ def _days(value: Any) -> int | None:
     return value
 
 
-def members_of(definition: dict[str, Any], *, tenant_id: UUID, now: datetime | None = None) -> Select[UUID]:
-    """Return the statement that selects the ids of the members whom the definition means."""
+def members_of(
+    definition: dict[str, Any], *, tenant_id: UUID, now: datetime | None = None, session: Session | None = None
+) -> Select[UUID]:
+    """Return the statement that selects the ids of the members whom the definition means.
+
+    One that names segments needs the session that holds them. Raises Invalid for a segment that is gone or broken.
+    """
     audience = read(definition)
     conditions: list[ColumnElement[bool]] = [
         Member.tenant_id == tenant_id,
@@ -116,7 +134,23 @@ def members_of(definition: dict[str, Any], *, tenant_id: UUID, now: datetime | N
             and_(Member.last_visit_at.is_(None), Member.joined_on < func.date(limit)),
         )
         conditions.append(quiet_since)
+    if audience.segments or audience.exclude_segments:
+        conditions += _segments(session, audience, now)
     return select(Member.id).where(*conditions)
+
+
+def _segments(session: Session | None, audience: Audience, now: datetime | None) -> list[ColumnElement[bool]]:
+    if session is None:
+        raise LookupError("segments are looked up in a session: pass the one of the tenant")
+    resolver = segments.Resolver(session, moment.of(session, now))
+    found = [or_(*(resolver.of(each) for each in audience.segments))] if audience.segments else []
+    return [*found, *(not_(resolver.of(each)) for each in audience.exclude_segments)]
+
+
+def fingerprints(session: Session, definition: dict[str, Any]) -> dict[str, Any]:
+    """Return what decides who is in the segments that a definition names, by id; None for those that are gone."""
+    audience = read(definition)
+    return {str(each): segments.fingerprint(session, each) for each in (*audience.segments, *audience.exclude_segments)}
 
 
 def _tagged(tag: str) -> ColumnElement[bool]:
@@ -126,7 +160,7 @@ def _tagged(tag: str) -> ColumnElement[bool]:
 
 def count(session: Session, definition: dict[str, Any]) -> int:
     """Return how many members the definition means now."""
-    chosen = members_of(definition, tenant_id=db.tenant_of(session)).subquery()
+    chosen = members_of(definition, tenant_id=db.tenant_of(session), session=session).subquery()
     return session.execute(select(func.count()).select_from(chosen)).scalar_one()
 
 
@@ -144,6 +178,12 @@ def sentence(definition: dict[str, Any], language: str) -> str:
             f"{len(audience.member_ids)} ausgewählte Mitglieder",
             f"{len(audience.member_ids)} chosen members",
         ),
+        "segments": (
+            f"Mitglieder aus {len(audience.segments)} Segmenten"
+            if len(audience.segments) != 1
+            else "Mitglieder eines Segments",
+            f"Members of {len(audience.segments)} segments" if len(audience.segments) != 1 else "Members of a segment",
+        ),
     }[audience.kind][0 if german else 1]
     parts = [start]
     if audience.inactive_days is not None:
@@ -151,4 +191,7 @@ def sentence(definition: dict[str, Any], language: str) -> str:
         parts.append(f"seit über {days} Tagen nicht da" if german else f"not seen for more than {days} days")
     if audience.exclude_tags:
         parts.append(("ohne " if german else "without ") + ", ".join(audience.exclude_tags))
+    if audience.exclude_segments:
+        left = len(audience.exclude_segments)
+        parts.append(f"ohne die aus {left} Segmenten" if german else f"without those of {left} segments")
     return ", ".join(parts)

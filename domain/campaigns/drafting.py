@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from domain.campaigns import frame, revisions
 from domain.campaigns import service as campaigns
-from domain.content import checks, slots, texts
+from domain.content import checks, cohorts, slots, texts
 from domain.knowledge import service as knowledge
 from domain.knowledge import sources
 from kernel.errors import Conflict, Invalid
@@ -40,6 +40,10 @@ def write(
         "languages": content["languages"],
     }
     pinned = [sources.of_offer(offer).as_json() for offer in offers]
+    parent = revisions.get(session, campaign.id, parent_id) if parent_id else None
+    carried = cohorts.carried(parent.content_json, whole, campaign.channel) if parent else None
+    if carried is not None:
+        whole[cohorts.KEY] = carried
     found = checks.check_revision(whole, frame.material(session, campaign, whole, pinned))
     return revisions.store(
         session,
@@ -51,6 +55,7 @@ def write(
         sources=pinned,
         claims=[],
         findings=[finding.as_json() for finding in found],
+        plan=parent.plan_json if parent else None,
     )
 
 

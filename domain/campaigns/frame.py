@@ -1,6 +1,6 @@
 """What surrounds a campaign's content: the tenant's frame, the offers it names, and what it is checked against."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -8,7 +8,9 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from domain.brand import service as brand
 from domain.campaigns import previews
+from domain.content import utm
 from domain.content.compile import LayoutFacts, OfferFacts
 from domain.content.findings import Material
 from domain.content.member_values import MemberFacts
@@ -93,6 +95,7 @@ def material(
 ) -> Material:
     """Return what a content is checked against: its offers, pinned sources, hosts and sample members."""
     tenant = session.get_one(Tenant, campaign.tenant_id)
+    spoken = brand.current(session)
     found = sources.current(session, [dict(source) for source in pinned])
     return Material(
         offers=offer_facts(session, content.get("offers", [])),
@@ -105,11 +108,25 @@ def material(
         approved_hosts=approved_hosts(tenant),
         members=people(session, campaign, list(content.get("languages", {}))),
         channel=campaign.channel,
-        link=longest_link(campaign, str(content.get("cta_url") or "")),
+        forbidden=spoken.forbidden,
+        required=spoken.required,
+        most_exclamations=spoken.most_exclamations,
+        emoji=spoken.emoji,
+        link=longest_link(campaign, plain_links(campaign, tenant, [str(content.get("cta_url") or "")]).values()),
     )
 
 
-def longest_link(campaign: Campaign, cta_url: str) -> str:
-    """Return a link as long as the longest that a text may get: its plain target, or the one that counts clicks."""
+def plain_links(campaign: Campaign, tenant: Tenant, urls: Sequence[str]) -> dict[str, str]:
+    """Return what makes links lead straight to their targets, as `link:<n>`, with campaign parameters where wanted.
+
+    Never in an SMS: they would cost another segment.
+    """
+    wanted = tenant.utm_links if campaign.utm_links is None else campaign.utm_links
+    tagged = wanted and campaign.channel != "sms"
+    return utm.plain(urls, campaign.name if tagged else None, campaign.channel)
+
+
+def longest_link(campaign: Campaign, plain: Iterable[str]) -> str:
+    """Return a link as long as the longest that a text may get: a plain target, or the one that counts clicks."""
     counted = f"{get_settings().base_url}/t/c/{get_signer().sign('c', campaign.tenant_id, campaign.id)}"
-    return max(counted, cta_url, key=len)
+    return max(counted, *plain, key=len)

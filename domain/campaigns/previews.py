@@ -36,15 +36,24 @@ class NewLink:
 
 
 def create(
-    session: Session, campaign_id: UUID, *, actor: str, purpose: str = "approve", hours: int | None = None
+    session: Session,
+    campaign_id: UUID,
+    *,
+    actor: str,
+    purpose: str = "approve",
+    hours: int | None = None,
+    token: str | None = None,
 ) -> NewLink:
-    """Make a link to the current revision. Raises NotFound where nothing is written, Invalid for a bad life."""
+    """Make a link to the current revision, with a token of 256 bits of the caller's or of our own.
+
+    Raises NotFound where nothing is written, Invalid for a bad life.
+    """
     hours = get_settings().preview_hours if hours is None else hours
     if not 1 <= hours <= LONGEST_HOURS:
         raise Invalid("hours", f"give 1 to {LONGEST_HOURS} hours")
     campaign = campaigns.get(session, campaign_id)
     revision = revisions.current(session, campaign)
-    token = new_token()
+    token = token or new_token()
     link = PreviewLink(
         tenant_id=campaign.tenant_id,
         campaign_id=campaign.id,
@@ -76,7 +85,7 @@ def _database_now(session: Session) -> datetime:
 
 def choose_people(session: Session, campaign: Campaign, languages: Sequence[str]) -> list[UUID]:
     """Return up to six members who differ and may be written to: typical, longest name, no name, each language."""
-    chosen = selection.members_of(campaign.audience, tenant_id=campaign.tenant_id).subquery()
+    chosen = selection.members_of(campaign.audience, tenant_id=campaign.tenant_id, session=session).subquery()
     reachable = exists().where(
         Consent.tenant_id == campaign.tenant_id,
         Consent.member_id == Member.id,

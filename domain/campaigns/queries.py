@@ -10,8 +10,11 @@ from sqlalchemy.orm import Session
 from kernel import db
 from models import AgentQuestion, AgentRun, AgentStep, Campaign, DraftRevision, PreviewLink, Review
 
-# The nodes of a run in order; a run's progress is the share of them that is done.
-STAGES = ("load", "audience", "retrieve", "scope", "brief", "base", "adapt", "check", "store")
+# How far a run is when a node is done, in percent.
+STAGES = {
+    "load": 5, "audience": 10, "retrieve": 20, "scope": 25, "brief": 35, "base": 60, "edit": 60, "batch": 62,
+    "cohorts": 80, "adapt": 85, "check": 95, "repair": 95, "store": 99,
+}  # fmt: skip
 _OVER = {"done", "needs_input", "failed", "cancelled"}
 
 
@@ -46,16 +49,17 @@ class SeenRun:
 
 
 def _seen(session: Session, run: AgentRun) -> SeenRun:
-    stage = session.execute(
-        select(AgentStep.node)
-        .where(AgentStep.tenant_id == run.tenant_id, AgentStep.run_id == run.id)
-        .order_by(AgentStep.id.desc())
-        .limit(1)
-    ).scalar_one_or_none()
-    if run.status in _OVER:
-        return SeenRun(run, stage, 100)
-    done = STAGES.index(stage) + 1 if stage in STAGES else 0
-    return SeenRun(run, stage, done * 100 // (len(STAGES) + 1))
+    nodes = (
+        session.execute(
+            select(AgentStep.node)
+            .where(AgentStep.tenant_id == run.tenant_id, AgentStep.run_id == run.id)
+            .order_by(AgentStep.id.desc())
+        )
+        .scalars()
+        .all()
+    )
+    stage = nodes[0] if nodes else None
+    return SeenRun(run, stage, 100 if run.status in _OVER else max((STAGES.get(node, 0) for node in nodes), default=0))
 
 
 def last_run(session: Session, campaign_id: UUID) -> SeenRun | None:

@@ -1,10 +1,10 @@
 """Deciding on a draft: generate, ask for changes, approve, reject. A decision is one compare-and-set on a hash."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from domain.audience import selection
@@ -12,15 +12,19 @@ from domain.audit import service as audit
 from domain.campaigns import revisions, seal
 from domain.campaigns import service as campaigns
 from domain.campaigns.lifecycle import Status, Verb, follow
+from domain.content import places
 from domain.plans import catalog
 from domain.plans import service as plans
 from kernel import clock, db, outbox
-from kernel.errors import Conflict, Invalid, NotFound
+from kernel.errors import Conflict, Invalid, NotFound, PlanLimit
 from kernel.settings import get_settings
 from models import AgentQuestion, AgentRun, Campaign, DraftRevision, FindingOverride, Review, Sender, Tenant
 
 MOST_AGENT_REVISIONS = 10
 LONGEST_COMMENT = 2_000
+MOST_PLACES = 20
+LONGEST_PLACE = 80
+_PLACE = {"language", "channel", "cohort", "field"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +41,52 @@ class Decision:
     evidence: dict[str, Any] = field(default_factory=dict)
 
 
-def generate(session: Session, campaign_id: UUID, *, actor: str, variation: int = 0) -> AgentRun:
-    """Ask the agent for a draft. Raises PlanLimit without AI content, Invalid without a goal."""
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a run goes about its work.
+
+    `unattended`: nobody is there to answer, so it writes on without the claim and leaves a finding. `alternatives`: a
+    second way to say the same, in one reply. `without_ai`: the built-in writer, whatever is configured.
+    """
+
+    unattended: bool = False
+    alternatives: bool = False
+    without_ai: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        found: dict[str, Any] = {"ask": "never"} if self.unattended else {}
+        if self.alternatives:
+            found["alternatives"] = True
+        return {**found, **({"writer": "builtin"} if self.without_ai else {})}
+
+
+_USUAL = Options()
+_ALTERNATIVES = frozenset({"advanced", "advanced + context"})
+
+
+def generate(
+    session: Session, campaign_id: UUID, *, actor: str, variation: int = 0, options: Options = _USUAL
+) -> AgentRun:
+    """Ask the agent for a draft.
+
+    Raises PlanLimit without AI content or without the level that `alternatives` need, Invalid without a goal.
+    """
     level = plans.require(session, catalog.AI_CONTENT)
+    if options.alternatives and level not in _ALTERNATIVES:
+        raise PlanLimit(
+            "Alternatives for a comparison are part of a higher plan. Way out: upgrade to business.",
+            limit=catalog.AI_CONTENT.key,
+            allowed=0,
+            used=0,
+            resets_at=None,
+            lifted_by=catalog.Tier.BUSINESS.value,
+        )
     campaign = campaigns.lock(session, campaign_id)
     if not (campaign.goal or "").strip():
         raise Invalid("goal", "is empty; say in one sentence what the campaign is for")
     campaigns.move(session, campaign, Verb.GENERATE, actor=actor)
-    return _queue(session, campaign, kind="generate", level=level, actor=actor, variation=variation)
+    how: dict[str, Any] = {"variation": variation, "options": options.as_json()}
+    return _queue(session, campaign, kind="generate", level=level, actor=actor, **how)
 
 
 def _queue(session: Session, campaign: Campaign, *, kind: str, level: str, actor: str, **fields: Any) -> AgentRun:
@@ -60,6 +102,7 @@ def _queue(session: Session, campaign: Campaign, *, kind: str, level: str, actor
         parent_revision_id=campaign.current_revision_id,
         tier=level,
         token_limit=get_settings().llm_run_token_limit,
+        brief_version=_brief_version(session, campaign),
         created_by=actor,
         **fields,
     )
@@ -67,6 +110,18 @@ def _queue(session: Session, campaign: Campaign, *, kind: str, level: str, actor
     session.flush()
     outbox.enqueue(session, "agents.run", id=run.id)
     return run
+
+
+def _brief_version(session: Session, campaign: Campaign) -> int:
+    """Return the number of the brief: the goal is the first, every round of answers makes another."""
+    rounds = session.execute(
+        select(func.count(AgentQuestion.run_id.distinct())).where(
+            AgentQuestion.tenant_id == campaign.tenant_id,
+            AgentQuestion.campaign_id == campaign.id,
+            AgentQuestion.answer.is_not(None),
+        )
+    ).scalar_one()
+    return 1 + int(rounds)
 
 
 def _agent_runs(session: Session, campaign: Campaign) -> int:
@@ -83,7 +138,8 @@ def _agent_runs(session: Session, campaign: Campaign) -> int:
 def request_changes(session: Session, campaign_id: UUID, decision: Decision) -> AgentRun:
     """Send the draft back with feedback; the next revision is written from it.
 
-    Raises Invalid without a comment or wish, Conflict when the draft is no longer the current one.
+    `decision.scope` confines it to places of the draft. Raises Invalid without a comment or wish or for a scope that
+    means nothing, Conflict when the draft is no longer the current one.
     """
     if not (decision.comment or "").strip() and not decision.wishes:
         raise Invalid("comment", "say what should change, or choose a wish")
@@ -93,9 +149,27 @@ def request_changes(session: Session, campaign_id: UUID, decision: Decision) -> 
     campaign = campaigns.lock(session, campaign_id)
     follow(Status(campaign.status), Verb.REVISE)
     revision = _as_seen(session, campaign, decision)
+    decision = replace(decision, scope=_scope(decision.scope, revision, campaign.channel))
     review = _record(session, campaign, revision, "revise", decision)
     campaigns.move(session, campaign, Verb.REVISE, actor=decision.actor, revision=revision.n)
     return _queue(session, campaign, kind="revise", level=level, actor=decision.actor, feedback_id=review.id)
+
+
+def _scope(scope: dict[str, Any], revision: DraftRevision, channel: str) -> dict[str, Any]:
+    """Return the places that the feedback is confined to, each with language, channel, cohort or field."""
+    wanted = scope.get("places", [scope] if scope else [])
+    if not isinstance(wanted, list) or len(wanted) > MOST_PLACES:
+        raise Invalid("scope", f"holds at most {MOST_PLACES} places")
+    for place in wanted:
+        if not isinstance(place, dict) or not place or set(place) - _PLACE or not all(map(_short, place.values())):
+            raise Invalid("scope", f"a place names some of {', '.join(sorted(_PLACE))}")
+        if not places.meant(revision.content_json, channel, [place]):
+            raise Invalid("scope", f"the draft has no text at {', '.join(f'{k} {v}' for k, v in place.items())}")
+    return {"places": wanted} if wanted else {}
+
+
+def _short(value: object) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= LONGEST_PLACE
 
 
 def _as_seen(session: Session, campaign: Campaign, decision: Decision) -> DraftRevision:
@@ -161,7 +235,8 @@ def approve(session: Session, campaign_id: UUID, decision: Decision) -> Campaign
     )
     if campaign.scheduled_for is not None and campaign.scheduled_for > clock.now():
         campaigns.move(session, campaign, Verb.SCHEDULE, actor=decision.actor)
-        outbox.mark_due(session, "campaigns", campaign.scheduled_for)
+        campaigns.hold_if_templates_fail(session, campaign)
+        outbox.mark_due(session, "campaigns")
     session.flush()
     return campaign
 

@@ -27,6 +27,7 @@ def store(  # noqa: PLR0913 - a revision is this many facts
     findings: list[dict[str, Any]],
     run_id: UUID | None = None,
     prompt_versions: dict[str, Any] | None = None,
+    plan: dict[str, Any] | None = None,
 ) -> DraftRevision:
     """Insert a revision and make it current if its parent still is; the same run stores once.
 
@@ -52,6 +53,7 @@ def store(  # noqa: PLR0913 - a revision is this many facts
         author=author,
         created_by=author,
         prompt_versions=prompt_versions or {},
+        plan_json=plan,
     )
     session.add(revision)
     session.flush()

@@ -44,7 +44,7 @@ def seal_of(session: Session, campaign: Campaign, revision_id: UUID | None = Non
             "channel": campaign.channel,
             "content": revision.content_json if revision else None,
             "sources": sources.current_hashes(session, revision.sources_json if revision else []),
-            "audience": selection.read(campaign.audience).as_json(),
+            "audience": selection.read(campaign.audience).as_json() | _segments(session, campaign),
             "audience_count": campaign.approved_count,
             "schedule": campaign.schedule,
             "sender": _sender(session, campaign),
@@ -53,6 +53,11 @@ def seal_of(session: Session, campaign: Campaign, revision_id: UUID | None = Non
             "layout": _layout(session),
         }
     )
+
+
+def _segments(session: Session, campaign: Campaign) -> dict[str, Any]:
+    rules = selection.fingerprints(session, campaign.audience)
+    return {"segment_rules": rules} if rules else {}
 
 
 def _sender(session: Session, campaign: Campaign) -> list[str | None]:

@@ -9,15 +9,16 @@ from sqlalchemy.orm import Session
 
 from domain.audience import selection
 from domain.audit import service as audit
+from domain.campaigns import content_templates, seal, zones
 from domain.campaigns import schedule as schedules
-from domain.campaigns import seal
 from domain.campaigns.lifecycle import Status, Verb, follow
 from domain.plans import catalog
 from domain.plans import service as plans
 from domain.webhooks import events
+from domain.webhooks.catalog import TASK
 from kernel import clock, db, outbox
 from kernel.errors import Conflict, Invalid, NotFound
-from models import Campaign, Member, PreviewLink, Review, Sender, Template, Tenant
+from models import AgentTask, Campaign, PreviewLink, Review, Sender, Template, Tenant
 
 # Fields that an approval seals; changing one of them voids it.
 SEALED = frozenset({"audience", "sender_id", "cost_ceiling_minor", "schedule", "cta_url", "channel"})
@@ -56,7 +57,21 @@ def move(session: Session, campaign: Campaign, verb: Verb, *, actor: str, **deta
         **details,
     )
     events.emit_step(session, campaign.id, verb, **details)
+    _tell_tasks(session, campaign, verb)
     return Status(campaign.status)
+
+
+def _tell_tasks(session: Session, campaign: Campaign, verb: Verb) -> None:
+    """Tell the agents whose tasks hang on the campaign that it took a step."""
+    rows = session.execute(
+        select(AgentTask.id, AgentTask.skill).where(
+            AgentTask.tenant_id == campaign.tenant_id,
+            AgentTask.campaign_id == campaign.id,
+            AgentTask.cancelled_at.is_(None),
+        )
+    )
+    for task_id, skill in rows.all():
+        events.emit(session, TASK, aggregate="agent_task", id=task_id, skill=skill, campaign_id=campaign.id, step=verb)
 
 
 def create(session: Session, *, actor: str, name: str, audience: dict[str, Any], **fields: Any) -> Campaign:
@@ -109,6 +124,7 @@ def _assign(session: Session, campaign: Campaign, fields: dict[str, Any]) -> Non
         fields["audience"] = selection.read(fields["audience"]).as_json()
     if "schedule" in fields:
         campaign.scheduled_for = _first_instant(session, fields["schedule"])
+        campaign.zone_rules = zones.rules()
     for key, value in fields.items():
         setattr(campaign, key, value)
 
@@ -165,11 +181,8 @@ def _first_instant(session: Session, wish: dict[str, Any] | None) -> datetime | 
     """Return when the first member gets it; with one clock for all that is when everybody does."""
     if wish is None:
         return None
-    zones: list[str | None] = [None]
-    if wish.get("per_member"):
-        rows = session.execute(select(Member.time_zone).where(Member.tenant_id == db.tenant_of(session)).distinct())
-        zones += rows.scalars().all()
-    return min(schedules.instants(wish, zones).values())
+    found: set[str | None] = set(zones.names(session)) if wish.get("per_member") else set()
+    return min(schedules.instants(wish, [None, *found]).values())
 
 
 def schedule(
@@ -188,8 +201,22 @@ def schedule(
     if campaign.status in {Status.APPROVED, Status.SCHEDULED} and campaign.schedule == wish:
         if campaign.status == Status.APPROVED:
             move(session, campaign, Verb.SCHEDULE, actor=actor, at=instant)
+            outbox.mark_due(session, "campaigns")
+            hold_if_templates_fail(session, campaign)
         return campaign
     return edit(session, campaign_id, actor=actor, version=None, changes={"schedule": wish})
+
+
+def reckon_again(session: Session, campaign: Campaign) -> None:
+    """Set the hour of a planned campaign anew by the time zone rules of now; what was approved is the wall time."""
+    campaign.scheduled_for = _first_instant(session, campaign.schedule)
+    campaign.zone_rules = zones.rules()
+
+
+def hold_if_templates_fail(session: Session, campaign: Campaign) -> None:
+    """Hold a planned campaign whose WhatsApp templates would not be taken, long before its hour."""
+    if (reason := content_templates.problem(session, campaign)) is not None:
+        hold(session, campaign.id, reason=reason)
 
 
 def unschedule(session: Session, campaign_id: UUID, *, actor: str) -> Campaign:
@@ -231,12 +258,17 @@ def resume(session: Session, campaign_id: UUID, *, actor: str) -> Campaign:
     held = campaign.status == Status.HELD
     if campaign.approval_hash is None or campaign.approval_hash != seal.seal_of(session, campaign):
         raise Conflict("The approval no longer covers this campaign. Edit it and approve again.", code="approval_void")
+    if held and (reason := content_templates.problem(session, campaign)) is not None:
+        words = f"WhatsApp would not take it: {reason}. Take the templates over again, or choose another one."
+        raise Conflict(words, code="template_problem")
     move(session, campaign, Verb.RESUME, actor=actor)
     if held and campaign.status_before_hold:
         campaign.status = campaign.status_before_hold
         if campaign.status == Status.SCHEDULED and campaign.scheduled_for and campaign.scheduled_for <= clock.now():
             campaign.status = Status.APPROVED  # its time is over: somebody starts it, or plans it anew
     campaign.hold_reason = campaign.status_before_hold = None
+    if campaign.status == Status.SCHEDULED:
+        outbox.mark_due(session, "campaigns")
     if campaign.status == Status.SENDING:
         outbox.enqueue(session, "campaigns.start", id=campaign.id)
     session.flush()

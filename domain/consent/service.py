@@ -8,6 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from domain.audit import service as audit
+from domain.consent import promises
 from domain.webhooks import events
 from kernel import clock, db
 from kernel.errors import Conflict, Invalid, NotFound
@@ -78,6 +79,8 @@ def record(
     )
     if state in {"granted", "withdrawn"}:
         events.emit(session, f"crm.consent.{state}", aggregate="member", id=member_id, channel=channel, purpose=purpose)
+    if state == "withdrawn" and purpose == "marketing":
+        promises.end_of_member(session, member_id)
     session.flush()
     return session.execute(select(Consent).filter_by(**key).execution_options(populate_existing=True)).scalar_one()
 
@@ -140,6 +143,7 @@ def suppress(
         .returning(Suppression.id)
     ).scalar_one_or_none()
     if made is not None:
+        promises.end_at(session, channel, address_norm)
         audit.append(session, actor=actor, action="suppression.add", subject=str(made), channel=channel, reason=reason)
         events.emit(
             session,

@@ -1,10 +1,11 @@
 """Checks on a draft: what blocks an approval, what a person should look at, each with place and reason."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from domain.content import blocks, copy_checks, slots, text_checks, texts
+from domain.content import blocks, cohorts, copy_checks, slots, text_checks, texts
 from domain.content.compile import CompiledEmail, compile_email
 from domain.content.findings import Finding, Material, block, warn
 from domain.content.member_values import MemberFacts, values_for
@@ -27,8 +28,37 @@ def check_revision(content: Mapping[str, Any], material: Material) -> list[Findi
     for language, given in languages.items():
         channels = given if isinstance(given, Mapping) else {}
         for channel in dict.fromkeys([material.channel, *channels]):
-            found.extend(_channel(channels.get(channel), channel, language, content, material))
+            said = _channel(channels.get(channel), channel, language, content, material)
+            found.extend(said)
+            if channel == material.channel and not any(finding.code == "shape" for finding in said):
+                found.extend(_cohorts(channels[channel], channel, language, content, material, said))
     return sorted(found, key=lambda finding: _ORDER[finding.severity])
+
+
+def _cohorts(
+    base: Mapping[str, Any],
+    channel: str,
+    language: str,
+    content: Mapping[str, Any],
+    material: Material,
+    known: Sequence[Finding],
+) -> list[Finding]:
+    """Check the copy of every cohort as its members get it; what the base copy has too is said once."""
+    said = {(finding.code, finding.path.partition(".")[2], finding.excerpt) for finding in known}
+    found: list[Finding] = []
+    for each in cohorts.of_language(content, language):
+        key = cohorts.key_of(language, each["id"])
+        try:
+            variant = cohorts.merged(base, each)
+        except KeyError as place:
+            de, en = "Diese Stelle gibt es im Grundtext nicht.", "The base copy has no such place."
+            found.append(block("shape", f"{key}.{channel}.{place.args[0]}", "", de, en))
+            continue
+        for finding in _channel(variant, channel, language, content, material):
+            path = finding.path.partition(".")[2]
+            if (finding.code, path, finding.excerpt) not in said:
+                found.append(replace(finding, path=f"{key}.{path}"))
+    return found
 
 
 def _channel(
@@ -140,7 +170,11 @@ def _lengths(variant: Mapping[str, Any], path: str, material: Material, language
 
 def _longest_values() -> dict[str, str]:
     values = {slot.name: slot.example for slot in slots.REGISTRY.values()}
-    return values | {"link:0": "https://www.example", "unsubscribe_url": "https://www.example/u", "pixel": ""}
+    return values | _ways_out() | {"link:0": "https://www.example", "pixel": ""}
+
+
+def _ways_out() -> dict[str, str]:
+    return {"unsubscribe_url": "https://www.example/unsubscribe", "preferences_url": "https://www.example/preferences"}
 
 
 def _compiled(variant: Mapping[str, Any], language: str, form: str, material: Material) -> CompiledEmail:
@@ -157,7 +191,7 @@ def _compiled(variant: Mapping[str, Any], language: str, form: str, material: Ma
 def _renders(variant: Mapping[str, Any], language: str, path: str, form: str, material: Material) -> list[Finding]:
     """Render for sample members: nothing unresolved may be seen by anybody, and the way out must be there."""
     compiled = _compiled(variant, language, form, material)
-    fixed = {"link:0": "https://www.example/x", "unsubscribe_url": "https://www.example/unsubscribe", "pixel": ""}
+    fixed = _ways_out() | {"link:0": "https://www.example/x", "pixel": ""}
     for member in material.members or (MemberFacts(id=_NOBODY),):
         values = values_for(member, language=language, form=form, time_zone=material.time_zone, now=material.now)
         rendered = compiled.render(values | fixed)

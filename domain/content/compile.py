@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 from uuid import UUID
 
 from domain.content import blocks, layout, slots
@@ -65,8 +66,7 @@ class Part:
         return "".join([piece if isinstance(piece, str) else filled[piece] for piece in self.pieces])
 
 
-@dataclass(frozen=True, slots=True)
-class FilledEmail:
+class FilledEmail(NamedTuple):
     """The values of the holes for one recipient."""
 
     subject: tuple[str, ...]
@@ -96,7 +96,10 @@ class CompiledEmail:
     links: tuple[str, ...]
 
     def fill(self, values: Mapping[str, str]) -> FilledEmail:
-        """Fill every hole. `values` holds the member's slots, `link:<n>`, `unsubscribe_url` and `pixel`."""
+        """Fill every hole.
+
+        `values` holds the member's slots, `link:<n>`, `unsubscribe_url`, `preferences_url` and `pixel`.
+        """
         return FilledEmail(
             self.subject.fill(values), self.preheader.fill(values), self.html.fill(values), self.text.fill(values)
         )
@@ -282,6 +285,7 @@ def _html(
             preheader=builder.words(parsed.preheader),
             link=builder.value("link:0"),
             unsubscribe=builder.value("unsubscribe_url"),
+            preferences=builder.value("preferences_url"),
             pixel=builder.mark(_pixel),
         ),
     )
@@ -321,7 +325,13 @@ def _text(
             lines.extend(texts)
     lines.append(
         layout.text_footer(
-            facts.tenant_name, facts.postal_address, facts.imprint_url, builder.value("unsubscribe_url"), language, form
+            facts.tenant_name,
+            facts.postal_address,
+            facts.imprint_url,
+            unsubscribe=builder.value("unsubscribe_url"),
+            preferences=builder.value("preferences_url"),
+            language=language,
+            form=form,
         )
     )
     return builder.part("\n\n".join(line for line in lines if line) + "\n")

@@ -7,7 +7,7 @@ from typing import Any
 from domain.content import facts, slots
 from domain.content.findings import Finding, Material, block, warn
 
-MOST_EXCLAMATIONS = 1
+MOST_EMOJI = {False: 0, True: 3}
 
 UNRESOLVED = re.compile(
     r"\{|\}|\bNone\b|\bnull\b|\bundefined\b|lorem ipsum|\[[A-ZÄÖÜ_ ]{3,}\]|Hallo ,|Hi ,|Hello ,", re.IGNORECASE
@@ -142,14 +142,14 @@ def _used_offers(
 def _tone(path: str, text: str, material: Material) -> list[Finding]:
     found = []
     count = text.count("!")
-    if count > MOST_EXCLAMATIONS:
+    if count > material.most_exclamations:
         found.append(
             warn(
                 "tone_limits",
                 path,
                 "!" * count,
-                f"{count} Ausrufezeichen; höchstens {MOST_EXCLAMATIONS}.",
-                f"{count} exclamation marks; at most {MOST_EXCLAMATIONS}.",
+                f"{count} Ausrufezeichen; höchstens {material.most_exclamations}.",
+                f"{count} exclamation marks; at most {material.most_exclamations}.",
             )
         )
     shout = _SHOUT.search(text)
@@ -157,13 +157,25 @@ def _tone(path: str, text: str, material: Material) -> list[Finding]:
         found.append(
             warn("tone_limits", path, shout.group(0), "Ganze Wörter in Großbuchstaben.", "Whole words in capitals.")
         )
-    if len(_EMOJI.findall(text)) > MOST_EXCLAMATIONS:
-        found.append(warn("tone_limits", path, "", "Mehrere Emojis.", "Several emojis."))
+    most = MOST_EMOJI[material.emoji]
+    if len(_EMOJI.findall(text)) > most:
+        found.append(warn("tone_limits", path, "", f"Mehr als {most} Emojis.", f"More than {most} emojis."))
     folded = text.casefold()
     found.extend(
         warn("forbidden_phrase", path, phrase, "Diese Formulierung ist ausgeschlossen.", "This phrase is ruled out.")
         for phrase in material.forbidden
         if phrase.casefold() in folded
+    )
+    found.extend(
+        block(
+            "required_phrase_missing",
+            path,
+            phrase,
+            f"„{phrase}“ muss vorkommen, so sagt es das Markenprofil.",
+            f"'{phrase}' must be in it, says the brand profile.",
+        )
+        for phrase in material.required
+        if phrase.casefold() not in folded
     )
     return found
 

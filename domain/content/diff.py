@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from domain.content import checks
+from domain.content import checks, cohorts
 
 Operation = Literal["equal", "insert", "delete"]
 Words = list[tuple[Operation, str]]
@@ -30,6 +30,8 @@ def _fields(content: Mapping[str, Any]) -> dict[str, list[tuple[str, str]]]:
             for place, text in checks.texts_of(variant, channel) if variant else ():
                 part = f"{language}.{channel}.{place.partition('.')[0]}"
                 fields.setdefault(part, []).append((f"{language}.{channel}.{place}", text))
+            for path, text in cohorts.texts_of(content, language, channel):
+                fields.setdefault(path, []).append((path, text))
     return fields
 
 

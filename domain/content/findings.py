@@ -41,6 +41,9 @@ class Material:
     approved_hosts: Sequence[str] = ()
     members: Sequence[MemberFacts] = field(default=())
     forbidden: Sequence[str] = ()
+    required: Sequence[str] = ()
+    most_exclamations: int = 1
+    emoji: bool = False
     channel: str = "email"
     link: str = "https://www.example/x"
 

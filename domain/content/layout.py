@@ -16,7 +16,8 @@ _WORDS = {
         "until": "gültig bis",
         "why_du": "Du bekommst diese E-Mail, weil du Nachrichten von {studio} zugestimmt hast.",
         "why_sie": "Sie bekommen diese E-Mail, weil Sie Nachrichten von {studio} zugestimmt haben.",
-        "unsubscribe": "Abmelden und Einstellungen",
+        "unsubscribe": "Abmelden",
+        "preferences": "Einstellungen",
         "imprint": "Impressum",
     },
     "en": {
@@ -24,7 +25,8 @@ _WORDS = {
         "until": "valid until",
         "why_du": "You get this e-mail because you agreed to messages from {studio}.",
         "why_sie": "You get this e-mail because you agreed to messages from {studio}.",
-        "unsubscribe": "Unsubscribe and preferences",
+        "unsubscribe": "Unsubscribe",
+        "preferences": "Preferences",
         "imprint": "Legal notice",
     },
 }
@@ -53,6 +55,7 @@ class Frame:
     preheader: str
     link: str
     unsubscribe: str
+    preferences: str
     pixel: str
 
 
@@ -82,7 +85,7 @@ def words(language: str) -> dict[str, str]:
 def html_page(drawn: list[Drawn], *, facts: Frame) -> str:
     """Return the page with its styles inlined; done once per variant."""
     blocks = [{"type": b.type, "texts": [Markup(text) for text in b.texts], "offer": b.offer} for b in drawn]  # noqa: S704
-    finished = ("subject", "preheader", "link", "unsubscribe", "pixel")
+    finished = ("subject", "preheader", "link", "unsubscribe", "preferences", "pixel")
     frame = {name: getattr(facts, name) for name in Frame.__slots__}
     frame |= {name: Markup(frame[name]) for name in finished}  # noqa: S704 - escaped by the builder
     text = words(facts.language)
@@ -125,11 +128,19 @@ def text_card(offer: dict[str, str], language: str) -> str:
 
 
 def text_footer(
-    tenant_name: str, postal_address: str, imprint_url: str, unsubscribe: str, language: str, form: str
+    tenant_name: str,
+    postal_address: str,
+    imprint_url: str,
+    *,
+    unsubscribe: str,
+    preferences: str,
+    language: str,
+    form: str,
 ) -> str:
+    """Return who sends, why, and the two ways out, as lines of plain text."""
     text = words(language)
     why = text[f"why_{form}"].format(studio=tenant_name)
     return (
         f"-- \n{tenant_name}, {postal_address}\n{text['imprint']}: {imprint_url}\n\n{why}\n"
-        f"{text['unsubscribe']}:\n{unsubscribe}"
+        f"{text['unsubscribe']}:\n{unsubscribe}\n{text['preferences']}:\n{preferences}"
     )

@@ -80,9 +80,14 @@ def values_for(member: MemberFacts, *, language: str, form: str, time_zone: str,
 
 
 def _plain(text: str | None) -> str:
-    if not text or len(text) > 60 or any(sign in text for sign in "<>{}=\\") or not text.isprintable():  # noqa: PLR2004
+    if not text or len(text) > 60 or any(sign in text for sign in "<>{}[]=\\") or not text.isprintable():  # noqa: PLR2004
         return ""
-    return text.strip()
+    return "" if text.strip().casefold() in _NO_NAMES else text.strip()
+
+
+def usable_interest(text: str | None) -> str:
+    """Return a favourite course as a text may name it, else nothing."""
+    return _plain(text)
 
 
 @lru_cache(maxsize=256)

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from functools import lru_cache
 from urllib.parse import urlencode
 
@@ -34,6 +35,14 @@ def decorate(url: str, campaign: str, n: int, *, source: str = "ariia", medium: 
     }
     have = {part.partition("=")[0].lower() for part in _query(url).split("&")}
     return extend(url, {name: value for name, value in wanted.items() if name not in have})
+
+
+def plain(urls: Sequence[str], campaign: str | None, medium: str) -> dict[str, str]:
+    """Return what makes links lead straight to their targets, as `link:<n>`; without a campaign undecorated."""
+    return {
+        f"link:{n}": url if campaign is None else decorate(url, campaign, n, medium=medium)
+        for n, url in enumerate(urls)
+    }
 
 
 def extend(url: str, parameters: dict[str, str]) -> str:

@@ -8,13 +8,14 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from domain.audience import service as audience
-from kernel import clock, db
+from kernel import clock, db, outbox
 from kernel.errors import Invalid
 from models import Conversation, ConversationMessage
 
 CHANNELS = ("whatsapp", "telegram", "sms", "email", "web")
 AUTHORS = ("member", "studio", "agent")
 LONGEST_TEXT = 8_000
+_READ = "follow_ups.read"
 
 
 def open_conversation(
@@ -55,7 +56,10 @@ def add_message(
     actor: str,
     metadata: dict[str, Any] | None = None,
 ) -> ConversationMessage:
-    """Append a message; a second delivery of the same external id changes nothing."""
+    """Append a message; a second delivery of the same external id changes nothing.
+
+    What a known member or the studio writes is read for follow-ups, unless it was a word that stops, starts or helps.
+    """
     if author not in AUTHORS:
         raise Invalid("author", f"use one of {', '.join(AUTHORS)}")
     if not text.strip() or len(text) > LONGEST_TEXT:
@@ -85,6 +89,8 @@ def add_message(
     if conversation.last_message_at is None or message.at > conversation.last_message_at:
         conversation.last_message_at = message.at
     session.flush()
+    if author != "agent" and conversation.member_id is not None and "wish" not in message.metadata_json:
+        outbox.enqueue(session, _READ, id=message.id)
     return message
 
 

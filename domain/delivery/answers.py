@@ -1,19 +1,19 @@
 """What a provider's answer makes of a message. Pure."""
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from channels.base import FailureKind, SendFailed
+from channels.base import FailureKind, Scope, SendFailed
 from domain.delivery.rules import MOST_ATTEMPTS, Reason, wait_before
 
 # Where a refusal is about the relay, and no person's message was touched.
 _BEFORE_MAIL = frozenset({"connect", "greeting", "ehlo", "tls", "auth"})
 _RELAY_PAUSE = 20.0
+# A throttle of the account, the sender or the chat was never processed, whatever the message: it uses up no attempt.
+_COUNTED = frozenset({Scope.DOMAIN, None})
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(NamedTuple):
     """A message that a session is about to transmit."""
 
     id: UUID
@@ -25,8 +25,7 @@ class Start:
         return self.id, self.attempt_id
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What became of a message. `wait`: seconds until the next attempt; not `counted`: the attempt is given back."""
 
     id: UUID
@@ -48,6 +47,7 @@ _FINAL: dict[FailureKind, tuple[str, str]] = {
     FailureKind.OPTOUT: ("bounced", Reason.OPTED_OUT),
     FailureKind.PROVIDER_DECLINE: ("failed", Reason.DECLINED),
 }
+_COUNTRY = ("failed", Reason.COUNTRY_CLOSED)
 
 
 def refused(start: Start, attempt: int, failure: SendFailed) -> Answer:
@@ -66,17 +66,20 @@ def refused(start: Start, attempt: int, failure: SendFailed) -> Answer:
 
 
 def _next(attempt: int, failure: SendFailed) -> tuple[str, str, dict[str, Any]]:
-    if failure.kind in _FINAL:
-        return *_FINAL[failure.kind], {}
+    final = _COUNTRY if failure.scope is Scope.COUNTRY else _FINAL.get(failure.kind)
+    if final is not None:
+        return *final, {}
     if failure.kind is FailureKind.PERMANENT_CONFIG:
         return "deferred", Reason.RELAY_REFUSES, {"wait": 0.0, "counted": False}
-    if not failure.retryable or attempt >= MOST_ATTEMPTS:
+    if not failure.retryable or attempt >= (failure.attempts or MOST_ATTEMPTS):
         return "failed", Reason.TOO_MANY_ATTEMPTS if failure.retryable else Reason.REFUSED, {}
     if is_about_the_relay(failure):
         wait = max(_RELAY_PAUSE, wait_before(1, failure.retry_after))
         return "deferred", Reason.RELAY_AWAY, {"wait": wait, "counted": False}
-    reason = Reason.THROTTLED if failure.kind is FailureKind.THROTTLE else Reason.RETRY
-    return "deferred", reason, {"wait": wait_before(attempt, failure.retry_after)}
+    more: dict[str, Any] = {"wait": wait_before(attempt, failure.retry_after)}
+    if failure.kind is not FailureKind.THROTTLE:
+        return "deferred", Reason.RETRY, more
+    return "deferred", Reason.THROTTLED, more | {"counted": failure.scope in _COUNTED}
 
 
 def is_about_the_relay(failure: SendFailed) -> bool:
@@ -86,4 +89,4 @@ def is_about_the_relay(failure: SendFailed) -> bool:
 
 def slows_down(failure: SendFailed) -> bool:
     """True for an answer that, repeated, says: not now, to nobody."""
-    return is_about_the_relay(failure) or failure.kind is FailureKind.THROTTLE
+    return is_about_the_relay(failure) or (failure.kind is FailureKind.THROTTLE and failure.scope is not Scope.CHAT)

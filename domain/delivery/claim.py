@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import text
@@ -42,6 +42,8 @@ UPDATE message SET state = 'pending', updated_at = clock_timestamp()
 WHERE tenant_id = :tenant AND {mine} AND state = 'deferred' AND not_before <= clock_timestamp()
 """
 
+# The id of a member is made before the join: `coalesce` counts as leaky, and row-level security would then read every
+# member of the tenant for each slice.
 _CLAIM = f"""
 WITH due AS MATERIALIZED (
   SELECT id FROM message
@@ -78,9 +80,10 @@ SELECT k.id, k.address, k.address_norm, k.language, k.tracked, k.attempt, k.stat
   :channel = 'sms' AND EXISTS (SELECT FROM message x WHERE x.tenant_id = :tenant AND x.member_id = k.member_id
     AND x.channel = 'sms' AND x.accepted_at IS NOT NULL) AS known,
   b.id AS member_id, b.first_name, b.last_name, b.salutation, b.time_zone, b.favourite_course, b.last_visit_at,
-  b.attributes
+  b.joined_on, b.attributes
 FROM taken k LEFT JOIN notice n ON n.tenant_id = :tenant AND n.id = k.notice_id
-LEFT JOIN member b ON b.tenant_id = :tenant AND b.id = coalesce(k.member_id, n.member_id)
+CROSS JOIN LATERAL (SELECT coalesce(k.member_id, n.member_id) AS member_id OFFSET 0) w
+LEFT JOIN member b ON b.tenant_id = :tenant AND b.id = w.member_id
 """  # noqa: S608 - reasons and rules of our own
 
 _WAKES = {mine: text(_WAKE.format(mine=mine)) for mine in (_OF_CAMPAIGN, _OF_NOTICES)}
@@ -105,8 +108,7 @@ class NoticeContent:
     revision_id: UUID | None
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
+class Claimed(NamedTuple):
     """One message to render and hand over. `known`: the person had a text from us before."""
 
     id: UUID
@@ -186,6 +188,7 @@ def _member(row: Any) -> MemberFacts:
         time_zone=row.time_zone,
         favourite_course=row.favourite_course,
         last_visit_at=last,
+        joined_on=row.joined_on,
         attributes=row.attributes or {},
     )
 

@@ -1,76 +1,156 @@
 """What sending texts will cost, before anybody approves it: the very texts are made and counted, or a sample."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.selectable import CTE
 
-from channels.sms import segments
-from domain.campaigns import revisions
-from domain.content.member_values import MemberFacts
+from channels.sms import regions, segments
+from domain.campaigns import content_templates, frame, revisions
 from domain.delivery import texts
-from domain.senders import accounts
+from domain.senders import accounts, prices
+from domain.senders.prices import Prices
+from kernel import db
 from kernel.ids import new_id
-from models import Campaign, Member, Sender
+from models import Campaign, CampaignCost, Member
 
 COUNTED = 1_000  # so many texts are made; of a larger audience the rest is estimated
+CHANNEL = "sms"
+NOWHERE = "--"  # numbers of no country
+
+
+@dataclass(frozen=True, slots=True)
+class InCountry:
+    """One country's share: messages, segments, those of the longest, and the price of a segment, in minor units."""
+
+    country: str
+    messages: int
+    segments: int
+    most: int
+    price: Decimal | None
+
+    @property
+    def cost(self) -> Decimal | None:
+        """Return what the segments cost; None without a price."""
+        return self.price * self.segments if self.price is not None else None
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Segments over all messages and of the longest one; money in minor units, None without a price on the account.
+    """Segments over all messages and of the longest one; money in minor units, None where a country has no price.
 
-    `exact`: every text was made; else it is projected from `COUNTED` of them.
+    `exact`: every text was made; else it is projected from `COUNTED` of them. `countries`: the most messages first.
     """
 
     segments: int
     most: int
     cost_minor: int | None
     exact: bool
+    countries: Sequence[InCountry] = ()
 
 
 def estimate(session: Session, campaign: Campaign, judged: CTE, will_send: int) -> Estimate | None:
     """Return what the campaign's SMS would cost; None for other channels, and while there is no text."""
-    if campaign.channel != "sms" or campaign.current_revision_id is None or will_send == 0:
+    if campaign.channel != CHANNEL or campaign.current_revision_id is None or will_send == 0:
         return None
+    counted = _count(session, campaign, judged)
+    if not counted:
+        return None
+    scale = Decimal(will_send) / len(counted)
+    per_country: dict[str, list[int]] = {}
+    for country, n in counted:
+        per_country.setdefault(country, []).append(n)
+    listed = _prices(session, campaign)
+    shares = [
+        InCountry(
+            country or NOWHERE,
+            _whole(len(all_of) * scale),
+            _whole(sum(all_of) * scale),
+            max(all_of),
+            listed.of_country(country),
+        )
+        for country, all_of in sorted(per_country.items(), key=lambda item: (-len(item[1]), item[0]))
+    ]
+    total = _whole(sum(n for _, n in counted) * scale)
+    return Estimate(total, max(n for _, n in counted), _cost(shares), exact=scale == 1, countries=shares)
+
+
+def is_too_dear(campaign: Campaign, estimated: Estimate) -> bool:
+    """Return whether the expected cost is over the campaign's ceiling."""
+    ceiling = campaign.cost_ceiling_minor
+    return ceiling is not None and estimated.cost_minor is not None and estimated.cost_minor > ceiling
+
+
+def record(session: Session, campaign: Campaign, estimated: Estimate) -> None:
+    """Keep what was expected when the recipients were fixed, with the prices of then."""
+    for share in estimated.countries:
+        session.add(
+            CampaignCost(
+                tenant_id=campaign.tenant_id,
+                campaign_id=campaign.id,
+                country=share.country,
+                messages=share.messages,
+                segments=share.segments,
+                most=share.most,
+                price=share.price,
+                exact=estimated.exact,
+            )
+        )
+
+
+def recorded(session: Session, campaign_id: UUID) -> Estimate | None:
+    """Return what was expected when the recipients were fixed; None before that, and for other channels."""
+    rows = session.execute(
+        select(CampaignCost)
+        .where(CampaignCost.tenant_id == db.tenant_of(session), CampaignCost.campaign_id == campaign_id)
+        .order_by(CampaignCost.messages.desc(), CampaignCost.country)
+    ).scalars()
+    shares = [(InCountry(row.country, row.messages, row.segments, row.most, row.price), row.exact) for row in rows]
+    if not shares:
+        return None
+    kept = [share for share, _ in shares]
+    return Estimate(
+        sum(share.segments for share in kept), max(share.most for share in kept), _cost(kept), shares[0][1], kept
+    )
+
+
+def _count(session: Session, campaign: Campaign, judged: CTE) -> list[tuple[str, int]]:
+    """Make the texts of up to `COUNTED` members and return the country and the segments of each."""
     rendering = texts.prepare(session, campaign, revisions.current(session, campaign))
     rows = session.execute(
-        select(judged.c.language, judged.c.tracked, judged.c.address, Member)
+        select(judged.c.language, judged.c.tracked, judged.c.address, judged.c.address_norm, Member)
         .join(Member, Member.id == judged.c.member_id)
         .where(judged.c.reason.is_(None), Member.tenant_id == campaign.tenant_id)
         .order_by(judged.c.member_id)
         .limit(COUNTED)
     ).all()
-    counts = [
-        segments.cost(
-            rendering.message(new_id(), row.address, _facts(row.Member), row.language, tracked=row.tracked).body
-        ).segments
+    return [
+        (
+            regions.country_of(row.address_norm) or "",
+            segments.cost(
+                rendering.message(
+                    new_id(), row.address, frame.member_facts(row.Member), row.language, tracked=row.tracked
+                ).body
+            ).segments,
+        )
         for row in rows
     ]
-    total = round(sum(counts) * will_send / len(counts))
-    return Estimate(total, max(counts), _cost(session, campaign, total), exact=will_send <= COUNTED)
 
 
-def _facts(member: Member) -> MemberFacts:
-    return MemberFacts(
-        id=member.id,
-        first_name=member.first_name,
-        last_name=member.last_name,
-        salutation=member.salutation,
-        time_zone=member.time_zone,
-        favourite_course=member.favourite_course,
-        last_visit_at=member.last_visit_at,
-        attributes=member.attributes,
-    )
+def _prices(session: Session, campaign: Campaign) -> Prices:
+    account_id = content_templates.account_of(session, campaign)
+    return prices.of(accounts.get(session, account_id)) if account_id is not None else Prices(None, {})
 
 
-def _cost(session: Session, campaign: Campaign, total: int) -> int | None:
-    sender = session.get(Sender, campaign.sender_id) if campaign.sender_id else None
-    if sender is None or sender.account_id is None:
-        return None
-    price = accounts.get(session, sender.account_id).settings.get("price_per_segment")
-    if price is None:
-        return None
-    return int((Decimal(str(price)) * total).quantize(Decimal(1), ROUND_HALF_UP))
+def _cost(shares: Sequence[InCountry]) -> int | None:
+    """Return the sum, rounded once; None where one of them has no price."""
+    known = [share.cost for share in shares]
+    return _whole(sum((cost for cost in known if cost is not None), Decimal(0))) if None not in known else None
+
+
+def _whole(amount: Decimal) -> int:
+    return int(amount.quantize(Decimal(1), ROUND_HALF_UP))

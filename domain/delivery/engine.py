@@ -8,7 +8,7 @@ import asyncio
 import threading
 from collections import deque
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -55,8 +55,7 @@ class Job:
     stop: threading.Event
 
 
-@dataclass(frozen=True, slots=True)
-class _Due:
+class _Due(NamedTuple):
     """A claimed message, and until when it is ours, on the clock of `boottime`."""
 
     message: Claimed
@@ -89,7 +88,8 @@ class _Run:
         self._opted_out: set[str] = set()
         self._slow: dict[str, float] = {}
         self._supply = supply.Supply(job.tenant_id, job.work, job.outlet, job.owner, job.lease)
-        self._pace = Pace(job.outlet.rate, self._supply.more_slots) if job.outlet.rate is not None else None
+        rate, more = job.outlet.rate, self._supply.more_slots
+        self._pace = Pace(rate, more, until=self._until) if rate is not None else None
 
     async def go(self) -> Outcome:
         marker = asyncio.create_task(self._marker.run())
@@ -192,6 +192,8 @@ class _Run:
     async def _deliver(self, door: Door[Any], due: _Due) -> None:
         message = due.message
         slot = await self._pace.soon() if self._pace is not None else None
+        if self._pace is not None and slot is None:
+            return  # no slot any more in this run: it is handed back
         if self._stopping or message.address_norm in self._opted_out or self._too_late(due.lease_until):
             return
         start = Start(message.id, message.attempt_id)

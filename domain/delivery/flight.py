@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from domain.campaigns import revisions
+from domain.campaigns import content_templates, grounds, revisions
 from domain.delivery import cost, gate
 from domain.delivery.cost import Estimate
 from domain.delivery.materialise import languages_of
@@ -30,12 +30,14 @@ def check(session: Session, campaign: Campaign) -> FlightCheck:
     languages, fallback = languages_of(session, campaign, campaign.approved_revision_id or campaign.current_revision_id)
     judged = gate.eligibility(
         campaign.audience,
+        session=session,
         tenant_id=campaign.tenant_id,
         channel=campaign.channel,
         languages=languages,
         fallback=fallback,
         now=None,
         cap=gate.cap_of(session),
+        account_id=content_templates.account_of(session, campaign),
     )
     rows = session.execute(gate.per_reason(judged)).all()
     counts: dict[str | None, int] = {row[0]: row[1] for row in rows}
@@ -45,14 +47,9 @@ def check(session: Session, campaign: Campaign) -> FlightCheck:
     if will_send == 0:
         problems.append("nobody_reachable")
     estimated = cost.estimate(session, campaign, judged, will_send)
-    if estimated is not None and _too_dear(campaign, estimated):
+    if estimated is not None and cost.is_too_dear(campaign, estimated):
         problems.append("over_cost_ceiling")
     return FlightCheck(will_send + sum(skipped.values()), will_send, skipped, not problems, problems, estimated)
-
-
-def _too_dear(campaign: Campaign, estimated: Estimate) -> bool:
-    ceiling = campaign.cost_ceiling_minor
-    return ceiling is not None and estimated.cost_minor is not None and estimated.cost_minor > ceiling
 
 
 def _problems(session: Session, campaign: Campaign) -> list[str]:
@@ -69,6 +66,10 @@ def _problems(session: Session, campaign: Campaign) -> list[str]:
         problems.append("no_content")
     elif revisions.open_blockers(session, revisions.current(session, campaign)):
         problems.append("open_blockers")
+    if (template := content_templates.problem(session, campaign)) is not None:
+        problems.append(template)
+    if (expired := grounds.obstacle(session, campaign)) is not None:
+        problems.append(expired)
     if campaign.approval_hash is None:
         problems.append("not_approved")
     return problems

@@ -15,13 +15,14 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.selectable import CTE
 
 from domain.audience import selection
-from domain.campaigns import seal
+from domain.campaigns import content_templates, grounds, seal
 from domain.delivery.rules import HANDED_OVER, Reason
 from domain.senders import health
 from kernel import db
-from models import Campaign, Consent, ContactPoint, Member, Message, Sender, Suppression, Tenant
+from models import Campaign, ClosedCountry, Consent, ContactPoint, Member, Message, Sender, Suppression, Tenant
 
 PURPOSE = "marketing"
+_NUMBERED = frozenset({"sms", "whatsapp"})
 
 
 def eligibility(
@@ -33,13 +34,15 @@ def eligibility(
     fallback: str,
     now: datetime | None,
     cap: tuple[int, int] | None = None,
+    account_id: UUID | None = None,
+    session: Session | None = None,
 ) -> CTE:
     """Return a statement with one row per targeted member: address, language, tracked, and why not (`reason`).
 
     `languages` are those of the content, `fallback` the one for members who prefer none of them, `cap` the most
-    marketing messages per person in so many days (`cap_of`).
+    marketing messages per person in so many days (`cap_of`), `account_id` the account that its texts leave through.
     """
-    chosen = selection.members_of(definition, tenant_id=tenant_id, now=now).cte("chosen")
+    chosen = selection.members_of(definition, tenant_id=tenant_id, now=now, session=session).cte("chosen")
     consent = _consent(tenant_id, channel, PURPOSE)
     tracking = _consent(tenant_id, channel, "tracking")
     suppressed = exists().where(
@@ -56,6 +59,7 @@ def eligibility(
         (suppressed, Reason.SUPPRESSED),
         (~consent, Reason.NO_CONSENT),
         (_over(cap, tenant_id), Reason.FREQUENCY_CAP),
+        (_abroad(account_id if channel in _NUMBERED else None, tenant_id), Reason.COUNTRY_CLOSED),
         else_=None,
     )
     language = case((Member.language.in_(languages), Member.language), else_=literal(fallback))
@@ -110,6 +114,17 @@ def _over(cap: tuple[int, int] | None, tenant_id: UUID) -> Any:
     return got >= cap[0]
 
 
+def _abroad(account_id: UUID | None, tenant_id: UUID) -> Any:
+    """True for a number in a country that the account may not send to; the door asks the same of each message."""
+    if account_id is None:
+        return false()
+    return exists().where(
+        ClosedCountry.tenant_id == tenant_id,
+        ClosedCountry.account_id == account_id,
+        ContactPoint.address_norm.op("~", is_comparison=True)(ClosedCountry.pattern),
+    )
+
+
 def _consent(tenant_id: UUID, channel: str, purpose: str) -> Any:
     return exists().where(
         Consent.tenant_id == tenant_id,
@@ -145,8 +160,8 @@ def obstacle(session: Session, campaign: Campaign) -> str | None:
 
     The seal is computed anew from the rows: what is not exactly what was approved does not go out.
     """
-    if campaign.approval_hash is None or seal.seal_of(session, campaign) != campaign.approval_hash:
-        return "approval_void"
+    if (reason := _void(session, campaign) or grounds.obstacle(session, campaign)) is not None:
+        return reason
     tenant = session.get_one(Tenant, campaign.tenant_id)
     if tenant.suspended_at is not None:
         return "tenant_suspended"
@@ -155,7 +170,14 @@ def obstacle(session: Session, campaign: Campaign) -> str | None:
     sender = session.get(Sender, campaign.sender_id) if campaign.sender_id else None
     if sender is None or sender.channel != campaign.channel:
         return "sender_missing"
-    return health.obstacle(session, sender)
+    return health.obstacle(session, sender) or content_templates.problem(session, campaign)
+
+
+def _void(session: Session, campaign: Campaign) -> str | None:
+    if None in selection.fingerprints(session, campaign.audience).values():
+        return "segment_missing"
+    approved = campaign.approval_hash is not None and seal.seal_of(session, campaign) == campaign.approval_hash
+    return None if approved else "approval_void"
 
 
 _IN_FORCE = "(x.expires_at IS NULL OR x.expires_at > clock_timestamp())"
@@ -184,10 +206,17 @@ _CAP = f"""(t.frequency_cap IS NOT NULL AND m.purpose = '{PURPOSE}' AND (SELECT 
     AND x.state IN ({_HANDED_OVER}) AND x.updated_at > clock_timestamp() - make_interval(days => t.frequency_days)
   ) >= t.frequency_cap)"""  # noqa: S608 - words of our own
 
+# A follow-up is for one member; whoever was erased gets none. Other notices may go to an address that is no member's.
+_GONE = """(m.member_id IS NULL AND (m.notice_id IS NULL OR EXISTS (
+  SELECT FROM notice n WHERE n.tenant_id = m.tenant_id AND n.id = m.notice_id AND n.kind = 'follow_up')))"""
+
 # WhatsApp takes free text within 24 hours after the person wrote, with five minutes to spare.
 _WINDOW_CLOSED = """(m.channel = 'whatsapp' AND m.language = ANY(CAST(:free_text AS text[])) AND NOT EXISTS (
+  SELECT FROM notice n WHERE n.tenant_id = m.tenant_id AND n.id = m.notice_id
+    AND n.content ->> 'template' IS NOT NULL) AND NOT EXISTS (
   SELECT FROM conversation c JOIN conversation_message w ON w.tenant_id = c.tenant_id AND w.conversation_id = c.id
-  WHERE c.tenant_id = m.tenant_id AND c.member_id = m.member_id AND c.channel = 'whatsapp' AND w.author = 'member'
+  WHERE c.tenant_id = m.tenant_id AND c.channel = 'whatsapp' AND w.author = 'member'
+    AND (c.member_id = m.member_id OR m.member_id IS NULL AND c.external_id = 'whatsapp:' || m.address_norm)
     AND w.at > clock_timestamp() - interval '23 hours 55 minutes'))"""
 
 # Quiet hours are those of the tenant on the member's clock; calls and texts to +1 never before 8 or after 21 o'clock.
@@ -196,18 +225,19 @@ _QUIET = """(t.quiet_from <> t.quiet_until AND CASE WHEN t.quiet_from > t.quiet_
     ELSE l.clock >= t.quiet_from::time AND l.clock < t.quiet_until::time END)"""
 _QUIET_IN_AMERICA = """(m.channel IN ('sms', 'whatsapp') AND left(m.address_norm, 2) = '+1'
   AND (l.clock >= time '21:00' OR l.clock < time '08:00'))"""
+QUIET = f"({_QUIET} OR {_QUIET_IN_AMERICA})"
 
 # What the claim asks of each message, in the same order; the first that holds decides.
 CLAIM_GATE = f"""
   CASE
-    WHEN m.member_id IS NULL AND m.notice_id IS NULL THEN '{Reason.ERASED}'
+    WHEN {_GONE} THEN '{Reason.ERASED}'
     WHEN b.restricted THEN '{Reason.RESTRICTED}'
     WHEN m.expires_at <= clock_timestamp() THEN '{Reason.TOO_LATE}'
     WHEN {_suppressed("m")} THEN '{Reason.SUPPRESSED}'
     WHEN NOT {_consenting("m")} THEN '{Reason.NO_CONSENT}'
     WHEN {_CAP} THEN '{Reason.FREQUENCY_CAP}'
     WHEN {_WINDOW_CLOSED} THEN '{Reason.WINDOW_CLOSED}'
-    WHEN m.purpose = '{PURPOSE}' AND ({_QUIET} OR {_QUIET_IN_AMERICA}) THEN '{Reason.QUIET_HOURS}'
+    WHEN m.purpose = '{PURPOSE}' AND {QUIET} THEN '{Reason.QUIET_HOURS}'
   END
 """
 

@@ -3,17 +3,18 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Text, case, cast, delete, func, literal, null, select, text
+from sqlalchemy import ColumnElement, Text, and_, case, cast, delete, func, literal, null, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.selectable import CTE
 
-from domain.campaigns import revisions, schedule
+from domain.campaigns import content_templates, revisions, zones
 from domain.campaigns import service as campaigns
 from domain.campaigns.lifecycle import Status
-from domain.delivery import gate
+from domain.delivery import cost, gate, links, local
 from domain.delivery.rules import Reason
 from kernel import clock, db, outbox
-from models import Campaign, CampaignCount, Member, Message, MessageEvent, Tenant, TrackedLink
+from models import Campaign, CampaignCount, Message, MessageEvent, Tenant
 
 _MANY = 500  # from here on the planner of the claims must know how the table has changed
 _NEVER_COUNTED = text(
@@ -50,17 +51,51 @@ def materialise(session: Session, campaign_id: UUID) -> bool:
     targeted = _insert(session, campaign)
     approved = campaign.approved_count or 0
     if abs(targeted - approved) > max(1, approved * DRIFT):
-        session.execute(
-            delete(Message).where(Message.tenant_id == campaign.tenant_id, Message.campaign_id == campaign.id)
-        )
-        campaigns.hold(session, campaign.id, reason="audience_drift")
-        return False
+        return _take_back(session, campaign, "audience_drift")
+    if not _affordable(session, campaign):
+        return _take_back(session, campaign, "over_cost_ceiling")
     if targeted >= _MANY:
         session.execute(text("SELECT refresh_message_statistics()"))
-    _links(session, campaign)
-    campaign.materialised_at = clock.now()
+    links.put(session, campaign, campaign.approved_revision_id or UUID(int=0))
+    campaign.materialised_at, campaign.zone_rules = clock.now(), zones.rules()
     outbox.mark_due(session, "campaigns")
     session.flush()
+    return True
+
+
+def _take_back(session: Session, campaign: Campaign, reason: str) -> bool:
+    """Forget the recipients again and hold the campaign: somebody has to look at it first."""
+    session.execute(delete(Message).where(Message.tenant_id == campaign.tenant_id, Message.campaign_id == campaign.id))
+    campaigns.hold(session, campaign.id, reason=reason)
+    return False
+
+
+def _affordable(session: Session, campaign: Campaign) -> bool:
+    """Record what the texts will cost; False where that is more than was approved."""
+    if campaign.channel != cost.CHANNEL:
+        return True
+    open_ = and_(
+        Message.tenant_id == campaign.tenant_id, Message.campaign_id == campaign.id, Message.state == "pending"
+    )
+    judged = (
+        select(
+            Message.member_id,
+            Message.language,
+            Message.tracked,
+            Message.address,
+            Message.address_norm,
+            null().label("reason"),
+        )
+        .where(open_)
+        .cte("judged")
+    )
+    n = session.execute(select(func.count()).select_from(Message).where(open_)).scalar_one()
+    estimated = cost.estimate(session, campaign, judged, n)
+    if estimated is None:
+        return True
+    if cost.is_too_dear(campaign, estimated):
+        return False
+    cost.record(session, campaign, estimated)
     return True
 
 
@@ -68,12 +103,14 @@ def _insert(session: Session, campaign: Campaign) -> int:
     languages, fallback = languages_of(session, campaign, campaign.approved_revision_id)
     judged = gate.eligibility(
         campaign.audience,
+        session=session,
         tenant_id=campaign.tenant_id,
         channel=campaign.channel,
         languages=languages,
         fallback=fallback,
         now=None,
         cap=gate.cap_of(session),
+        account_id=content_templates.account_of(session, campaign),
     )
     blocked = judged.c.reason.is_not(None)
     identity = func.stable_id(
@@ -96,7 +133,7 @@ def _insert(session: Session, campaign: Campaign) -> int:
         judged.c.reason,
         literal(campaign.approval_hash),
         literal(0),
-        _due(session, campaign, judged.c.zone),
+        _due(session, campaign, judged),
     )
     names = [
         "id",
@@ -139,24 +176,8 @@ def _insert(session: Session, campaign: Campaign) -> int:
     return int(total)
 
 
-def _due(session: Session, campaign: Campaign, zone: ColumnElement[str | None]) -> ColumnElement[datetime]:
+def _due(session: Session, campaign: Campaign, judged: CTE) -> ColumnElement[datetime]:
     """From when on a member may get it: at once, or when the planned time is on the member's clock."""
     if not (campaign.schedule or {}).get("per_member"):
         return func.clock_timestamp()
-    rows = session.execute(select(Member.time_zone).where(Member.tenant_id == campaign.tenant_id).distinct())
-    planned = schedule.instants(campaign.schedule or {}, [None, *rows.scalars()])
-    fallback = planned.pop(None)
-    return case(planned, value=zone, else_=fallback) if planned else literal(fallback)
-
-
-def _links(session: Session, campaign: Campaign) -> None:
-    revision = revisions.get(session, campaign.id, campaign.approved_revision_id or UUID(int=0))
-    url = revision.content_json.get("cta_url")
-    if not url:
-        return
-    for language in revision.content_json.get("languages", {}):
-        session.execute(
-            insert(TrackedLink)
-            .values(tenant_id=campaign.tenant_id, campaign_id=campaign.id, language=language, n=0, url=url)
-            .on_conflict_do_nothing()
-        )
+    return local.instant_of(session, campaign, judged.c.zone, judged.c.member_id)

@@ -1,5 +1,7 @@
 """Messages outside campaigns: tests, confirmations, answers. The same ledger, the same gate, the same engine."""
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -36,11 +38,14 @@ def send(  # noqa: PLR0913 - a message has that many properties
     account_id: UUID | None = None,
     language: str | None = None,
     actor: str = "system",
+    template: Mapping[str, Any] | None = None,
+    expires_at: datetime | None = None,
     **about: Any,
 ) -> UUID:
     """Ask for one message; `key` makes it happen once for a tenant. Returns the message's id.
 
     `purpose` decides what the gate asks: `marketing` needs a consent, `transactional` only that nothing is suppressed.
+    `template` is an approved one of the provider in place of free text: its `template` id and `variables`.
     """
     tenant_id = db.tenant_of(session)
     made = session.execute(
@@ -52,7 +57,7 @@ def send(  # noqa: PLR0913 - a message has that many properties
             purpose=purpose,
             channel=channel,
             key=key,
-            content={"text": body, "subject": subject},
+            content={"text": body, "subject": subject, **(template or {})},
             member_id=member_id,
             account_id=account_id,
             created_by=actor,
@@ -79,6 +84,7 @@ def send(  # noqa: PLR0913 - a message has that many properties
         state="pending",
         approval_hash="",
         tracked=False,
+        expires_at=expires_at,
     )
     session.add(message)
     session.flush()
@@ -101,7 +107,7 @@ def message_of(session: Session, key: str) -> UUID:
 def send_test(
     session: Session, campaign_id: UUID, *, member_id: UUID, to: str, actor: str, language: str | None = None
 ) -> UUID:
-    """Send the current revision, as `member_id` would get it, to one of the tenant's own people.
+    """Send the current revision of a mail, as `member_id` would get it, to one of the tenant's own people.
 
     Real data, working links, marked as a test, in no statistics. Raises Invalid for an address that belongs to nobody
     of the team, Conflict where there is nothing to send yet.
@@ -110,7 +116,7 @@ def send_test(
     if campaign.current_revision_id is None:
         raise Conflict("There is no draft yet; write one first.", code="no_content")
     if campaign.channel != "email":
-        raise Conflict("A test goes by e-mail for now; the preview shows this channel.", code="no_test_for_channel")
+        raise Conflict("Only a mail is tested by mail.", code="no_test_for_channel")
     member = db.own(session, Member, member_id, "member")
     address = to.strip().casefold()
     known = session.execute(

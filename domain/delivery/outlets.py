@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -18,22 +19,30 @@ from channels.telegram.settings import PROVIDER as TELEGRAM
 from channels.telegram.settings import BadToken, Bot
 from channels.twilio.settings import Account, BadAccount
 from channels.whatsapp import adapter as whatsapp
+from domain.delivery.doors import ChatDoors, Learning, Lessons
 from domain.identity import tenants
-from domain.senders import accounts, checks
+from domain.senders import accounts, checks, countries
 from domain.senders.service import ACCOUNT_OF
-from kernel import db
+from kernel import clock, db
+from kernel.egress import Unreachable
 from kernel.errors import Invalid, NotFound
 from kernel.settings import get_settings
 from kernel.vault import BadSeal
 from models import Campaign, ProviderAccount, Sender
 
+AGAIN_AFTER = timedelta(seconds=20)  # when a name that had no address is looked up again
+
 
 class NoOutlet(Exception):  # noqa: N818 - the answer to "which way"
-    """Nothing can leave this way; `reason` is what the campaign is held for."""
+    """Nothing can leave this way; `reason` is what the campaign is held for.
 
-    def __init__(self, reason: str) -> None:
+    With `until` it passes by itself: everything waits where it is, and nothing is held.
+    """
+
+    def __init__(self, reason: str, until: datetime | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.until = until
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +66,10 @@ def through(relay: Relay, sessions: int) -> Outlet:
 
 
 def of_campaign(session: Session, campaign: Campaign) -> Outlet:
-    """Return the way out of a campaign's messages. Raises NoOutlet for a channel without working credentials."""
+    """Return the way out of a campaign's messages.
+
+    Raises NoOutlet for a channel without working credentials, and, with `until`, while the way is closed for a time.
+    """
     sender = session.get(Sender, campaign.sender_id) if campaign.sender_id else None
     if sender is None or sender.channel != campaign.channel:
         raise NoOutlet("sender_missing")
@@ -77,21 +89,35 @@ def of(session: Session, channel: str, account_id: UUID | None, address: str | N
     except NotFound:
         raise NoOutlet("account_missing") from None
     if not accounts.is_open(account):
-        raise NoOutlet("account_paused")
+        raise NoOutlet("account_paused", account.paused_until)
     if ACCOUNT_OF.get(channel) != account.kind:
         raise NoOutlet("account_missing")
     try:
         open_ = _DOORS[channel](account, helo, address or _address_of(session, channel, account_id))
     except (BadSeal, Invalid, BadAccount, BadToken):
         raise NoOutlet("account_broken") from None
+    except Unreachable:
+        raise NoOutlet("relay_away", clock.now() + AGAIN_AFTER) from None
     return Outlet(
         channel=channel,
-        open=open_,
+        open=_learning(session, account, open_),
         sessions=account.sessions,
         key=f"account:{account.id}",
         rate=account.rate_per_second,
         account_id=account.id,
     )
+
+
+def _learning(session: Session, account: ProviderAccount, open_: Callable[[], Door[Any]]) -> Callable[[], Door[Any]]:
+    """Return doors that keep what the provider says about the account, for every run."""
+    if account.kind == "twilio":
+        lessons = Lessons(account.tenant_id, account.id)
+        for row in session.execute(countries.closed(session, account.id)).scalars():
+            lessons.closed[row.country] = row.code, row.words
+        return lambda: Learning(open_(), lessons)
+    if account.kind == "telegram":
+        return ChatDoors(account.tenant_id, account.id, open_).open
+    return open_
 
 
 def _operators_relay(channel: str, helo: str) -> Outlet:

@@ -77,13 +77,16 @@ def slow_down(session: Session, *, key: str, seconds: float) -> None:
 class Pace:
     """The slots of one account that this run holds; messages take them in turn, in one event loop.
 
-    `lease` reserves more (`take`, in a thread); who has none asks for it. `close` sends everybody away who waits.
+    `lease` reserves more (`take`, in a thread); who has none asks for it. `close` sends everybody away who waits. It
+    closes by itself where the next slot begins after `until` (on the clock of `rules.boottime`): a run does not sit
+    there until a provider that asked for an hour takes more.
     """
 
-    def __init__(self, rate: float, lease: Callable[[], tuple[int, float]]) -> None:
+    def __init__(self, rate: float, lease: Callable[[], tuple[int, float]], until: float = math.inf) -> None:
         self._gap = spacing(rate)
         self._late = max(_LATE, _LATE_SHARE * self._gap)
         self._lease = lease
+        self._until = until
         self._slots: deque[float] = deque()
         self._not_before = 0.0
         self._asking = asyncio.Lock()
@@ -139,6 +142,8 @@ class Pace:
             granted, delay = await asyncio.to_thread(self._lease)
             if granted:
                 self.add(granted, boottime() + delay)
+            elif boottime() + delay > self._until:
+                self.close()
             else:
                 await self._sleep(delay)
         return None

@@ -52,7 +52,7 @@ class Mails:
             message.id, message.address, message.member, message.language, tracked=message.tracked
         )
         back = _way_back(self.rendering.tenant_id, message.id, self.rendering.from_address)
-        return Envelope(back, envelope(message.address), data)
+        return Envelope(back, envelope(message.address), data, canonical=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,11 @@ class Notices:
             return self._test(message, message.notice)
         body = str(message.notice.content["text"])
         if self.channel != "email":
-            return texts.parcel(self.tenant_id, message.id, self.channel, message.address, body, {})
+            template, variables = message.notice.content.get("template"), message.notice.content.get("variables", {})
+            words = "" if template else body
+            return texts.parcel(
+                self.tenant_id, message.id, self.channel, message.address, words, variables, template=template
+            )
         return self._mail(message, message.notice.content, body)
 
     def _test(self, message: Claimed, notice: NoticeContent) -> Parcel:
@@ -137,7 +141,7 @@ class Notices:
         )
         signed = self.signer.sign(data) if self.signer is not None else data
         back = _way_back(self.tenant_id, message.id, self.from_address)
-        return Envelope(back, envelope(message.address), signed)
+        return Envelope(back, envelope(message.address), signed, canonical=True)
 
 
 def _way_back(tenant_id: UUID, message_id: UUID, from_address: str) -> str:

@@ -4,6 +4,8 @@ unknown or sending → sent → delivered → read; sent → bounced. A callback
 twice, or out of order: the row decides, in one statement.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -27,6 +29,7 @@ _BEFORE: dict[str, tuple[str, ...]] = {
     "failed": ("sending", "unknown", "sent"),
 }
 PROOFS = frozenset(_BEFORE)
+_WAITING = ("deferred", "pending")
 
 _PROVE = text("""
 WITH moved AS (
@@ -58,10 +61,12 @@ def prove(
     provider_id: str | None = None,
     at: datetime | None = None,
     reason: str | None = None,
+    waiting: bool = False,
 ) -> bool:
     """Move a message to a proven state; False when that changes nothing (repeated, late or backwards).
 
-    `source` names who says so (`twilio`, `dsn`, `click`). Raises ValueError for a state that nothing proves.
+    `source` names who says so (`twilio`, `dsn`, `click`); with `waiting` it may be one that waits to be tried again.
+    Raises ValueError for a state that nothing proves.
     """
     if state not in _BEFORE:
         raise ValueError(state)
@@ -71,7 +76,7 @@ def prove(
             "tenant": db.tenant_of(session),
             "id": message_id,
             "state": state,
-            "before": list(_BEFORE[state]),
+            "before": [*_BEFORE[state], *(_WAITING if waiting else ())],
             "reason": reason or (Reason.REFUSED if state in {"bounced", "failed"} else None),
             "code": code,
             "words": words[:500].replace("\x00", "") if words else None,
@@ -141,6 +146,89 @@ def absent(session: Session, message_id: UUID, source: str) -> bool:
         reopen(session, row.campaign_id, actor=f"provider:{source}")
     outbox.mark_due(session, "campaigns")
     return True
+
+
+# What the provider certainly did not deliver, and may yet: back into the queue, without the id of the lost attempt.
+_AGAIN = text("""
+WITH back AS (
+  UPDATE message m SET state = 'deferred', reason = :reason, provider_id = NULL, provider_code = :code,
+    provider_text = :words, phase = NULL, accepted_at = NULL, owner = NULL, attempt_id = NULL, lease_until = NULL,
+    attempt = greatest(0, m.attempt - CASE WHEN CAST(:most AS int) IS NULL THEN 1 ELSE 0 END),
+    not_before = clock_timestamp() + make_interval(secs => :wait), updated_at = clock_timestamp()
+  WHERE m.tenant_id = :tenant AND m.id = :id AND m.state IN ('sending', 'unknown', 'sent')
+    AND (CAST(:most AS int) IS NULL OR m.attempt < :most)
+    AND (m.expires_at IS NULL OR m.expires_at > clock_timestamp())
+  RETURNING m.id, m.campaign_id
+), told AS (
+  INSERT INTO message_event (tenant_id, campaign_id, message_id, kind, reason, actor, details)
+  SELECT :tenant, campaign_id, id, 'deferred', :reason, :source,
+    jsonb_strip_nulls(jsonb_build_object('code', CAST(:code AS text), 'sid', CAST(:provider_id AS text)))
+  FROM back
+)
+SELECT id FROM back
+""")
+_RETIRED = text("""
+SELECT message_id, details ->> 'sid' AS sid FROM message_event
+WHERE tenant_id = :tenant AND message_id = ANY(:ids) AND kind = 'deferred' AND details ->> 'sid' IS NOT NULL
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """How a lost attempt is repeated: after `wait` seconds, at most `most` times in all; None: it did not count."""
+
+    wait: float
+    most: int | None
+    reason: str = Reason.RETRY
+
+
+def try_again(
+    session: Session,
+    message_id: UUID,
+    again: Again,
+    *,
+    source: str,
+    provider_id: str,
+    code: str | None = None,
+    words: str | None = None,
+) -> bool:
+    """Send later what the provider took and then certainly did not deliver; a campaign that was complete goes on.
+
+    False where that is over: too many attempts, too late, cancelled, or proven otherwise meanwhile.
+    """
+    row = session.execute(
+        select(Message.campaign_id).where(Message.tenant_id == db.tenant_of(session), Message.id == message_id)
+    ).one_or_none()
+    if row is None:
+        return False
+    if row.campaign_id is not None and campaigns.lock(session, row.campaign_id).status == Status.CANCELLED:
+        return False
+    back = session.execute(
+        _AGAIN,
+        {
+            "tenant": db.tenant_of(session),
+            "id": message_id,
+            "wait": again.wait,
+            "most": again.most,
+            "reason": again.reason,
+            "source": source,
+            "provider_id": provider_id,
+            "code": code,
+            "words": words[:500].replace("\x00", "") if words else None,
+        },
+    ).one_or_none()
+    if back is None:
+        return False
+    if row.campaign_id is not None:
+        reopen(session, row.campaign_id, actor=f"provider:{source}")
+    outbox.mark_due(session, "campaigns")
+    return True
+
+
+def retired(session: Session, message_ids: Sequence[UUID]) -> set[tuple[UUID, str]]:
+    """Return which attempts of these messages, by the provider's ids, were given up for a later one."""
+    rows = session.execute(_RETIRED, {"tenant": db.tenant_of(session), "ids": list(message_ids)})
+    return {(row.message_id, row.sid) for row in rows}
 
 
 def reopen(session: Session, campaign_id: UUID, *, actor: str) -> None:

@@ -12,13 +12,14 @@ from sqlalchemy.orm import Session
 
 from domain.campaigns import service as campaigns
 from domain.campaigns.lifecycle import Status
-from domain.delivery import notices
+from domain.delivery import local, notices
 from domain.delivery.rules import OPEN, Reason
 from kernel import clock, db
 from kernel.errors import Conflict
 from models import Campaign, Message, TenantDue
 
 TICK_SECONDS = 2
+LONGEST_SLEEP = timedelta(hours=6)
 LATEST_START = timedelta(hours=24)  # a scheduled campaign that could not start for longer asks before it goes out
 
 _RECOVER = text(f"""
@@ -108,6 +109,7 @@ def sweep(session: Session) -> list[UUID]:
         return []
     recover(session)
     cancel_open(session)
+    local.reckon_again(session)
     _start_scheduled(session, tenant_id)
     found = _look(session, tenant_id)
     _look_again(session, mark, found)
@@ -144,8 +146,8 @@ def _look_again(session: Session, mark: TenantDue, found: _Found) -> None:
     ).scalar_one()
     if found.soon:
         mark.next_due_at = moment
-    elif found.later:
-        mark.next_due_at = max(moment, min(found.later))
+    elif found.later:  # and now and then before: the rules of time zones change
+        mark.next_due_at = max(moment, min(*found.later, moment + LONGEST_SLEEP))
     else:
         session.delete(mark)
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import lru_cache
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -15,6 +16,7 @@ from channels.email.addresses import envelope
 from channels.email.dkim import Signer
 from channels.email.mime import Parts, Skeleton
 from domain.campaigns import frame
+from domain.content import cohorts
 from domain.content.compile import CompiledEmail, RenderedEmail, compile_email
 from domain.content.member_values import MemberFacts, usable_name, values_for
 from domain.senders import domains
@@ -26,10 +28,11 @@ from models import Campaign, DraftRevision, Sender, Tenant
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One language: the compiled content and the MIME skeleton around it."""
+    """One language: the compiled content, the MIME skeleton around it, and its links without counting."""
 
     compiled: CompiledEmail
     skeleton: Skeleton
+    plain: dict[str, str]  # what makes every link lead straight to its target
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,25 +45,36 @@ class Rendering:
     time_zone: str
     from_address: str
     domain: str
-    variants: Mapping[str, Variant]
+    variants: Mapping[str, Variant]  # by language, and by language and cohort
     signer: Signer | None = None
+    groups: cohorts.Matcher = cohorts.NONE
 
     def values(self, member: MemberFacts, language: str, now: datetime) -> dict[str, str]:
         return values_for(member, language=language, form=self.form, time_zone=self.time_zone, now=now)
 
+    def variant(self, member: MemberFacts, language: str, now: datetime) -> Variant:
+        """Return what this member gets in a language: the copy of their cohort, or the base copy."""
+        cohort = self.groups.of(member, language, now)
+        return self.variants[cohorts.key_of(language, cohort)]
+
     def preview(self, member: MemberFacts, language: str) -> RenderedEmail:
         """Return the message as this member would see it, with plain links and no tracking."""
-        compiled = self.variants[language].compiled
-        fixed = {"unsubscribe_url": f"{get_settings().base_url}/u/preview", "pixel": ""}
-        return compiled.render(self.values(member, language, clock.now()) | compiled.plain_links() | fixed)
+        variant = self.variant(member, language, clock.now())
+        base = get_settings().base_url
+        fixed = {"unsubscribe_url": f"{base}/u/preview", "preferences_url": f"{base}/preferences/preview", "pixel": ""}
+        return variant.compiled.render(self.values(member, language, clock.now()) | variant.plain | fixed)
 
     def message(self, message_id: UUID, address: str, member: MemberFacts, language: str, *, tracked: bool) -> bytes:
         """Return the finished mail for one recipient."""
-        variant = self.variants[language]
         now = clock.now()
+        variant = self.variant(member, language, now)
         unsubscribe = link("u", self.tenant_id, message_id)
-        values = self.values(member, language, now) | {"unsubscribe_url": unsubscribe, "pixel": ""}
-        values |= variant.compiled.plain_links()
+        values = self.values(member, language, now) | variant.plain
+        values |= {
+            "unsubscribe_url": unsubscribe,
+            "preferences_url": link("p", self.tenant_id, message_id),
+            "pixel": "",
+        }
         if tracked:
             values |= {
                 f"link:{n}": link("c", self.tenant_id, message_id, n) for n in range(len(variant.compiled.links))
@@ -72,7 +86,7 @@ class Rendering:
                 to_address=envelope(address),
                 to_name=" ".join(filter(None, (usable_name(member.first_name), usable_name(member.last_name)))),
                 message_id=f"{message_id}@{self.domain}",
-                date=format_datetime(now.astimezone(UTC)),
+                date=_date(int(now.timestamp())),
                 subject=filled.subject,
                 html=filled.html,
                 text=filled.text,
@@ -82,11 +96,17 @@ class Rendering:
         return self.signer.sign(data) if self.signer is not None else data
 
 
-_PATHS = {"u": "/u/{}", "c": "/t/c/{}", "o": "/t/o/{}.gif"}
+@lru_cache(maxsize=2)
+def _date(second: int) -> str:
+    """Return the Date header of a second since 1970 (RFC 5322 §3.3)."""
+    return format_datetime(datetime.fromtimestamp(second, UTC))
+
+
+_PATHS = {"u": "/u/{}", "p": "/preferences/{}", "c": "/t/c/{}", "o": "/t/o/{}.gif"}
 
 
 def link(kind: str, tenant_id: UUID, message_id: UUID, n: int = 0) -> str:
-    """Return a signed public address: unsubscribe (u), click (c) or open (o)."""
+    """Return a signed public address: unsubscribe (u), preferences (p), click (c) or open (o)."""
     return get_settings().base_url + _PATHS[kind].format(get_signer().sign(kind, tenant_id, message_id, n))
 
 
@@ -101,9 +121,9 @@ def prepare(session: Session, campaign: Campaign, revision: DraftRevision, *, ma
     address = envelope(sender.from_address) if sender else "preview@localhost"
     domain = address.rpartition("@")[2]
     variants = {}
-    for language, channels in content["languages"].items():
+    for key, language, copy in cohorts.variants(content, "email"):
         compiled = compile_email(
-            channels["email"],
+            copy,
             language=language,
             form=form,
             offers=offers,
@@ -121,6 +141,16 @@ def prepare(session: Session, campaign: Campaign, revision: DraftRevision, *, ma
             feedback_id=f"{campaign.id}:{tenant.slug}:ariia",
             extra={"X-Content-Origin": revision.origin},
         )
-        variants[language] = Variant(compiled, skeleton)
+        variants[key] = Variant(compiled, skeleton, frame.plain_links(campaign, tenant, compiled.links))
     signer = domains.signers_for(session, domain)
-    return Rendering(campaign.tenant_id, campaign.id, form, tenant.time_zone, address, domain, variants, signer)
+    return Rendering(
+        campaign.tenant_id,
+        campaign.id,
+        form,
+        tenant.time_zone,
+        address,
+        domain,
+        variants,
+        signer,
+        cohorts.matcher(content),
+    )

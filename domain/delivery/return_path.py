@@ -7,6 +7,7 @@ mail servers on the way may change the case of a local part.
 from collections.abc import Callable, Iterable
 from uuid import UUID
 
+from kernel.settings import get_settings
 from kernel.tokens import BadToken, Signed, get_signer
 
 _PREFIX = "b+"
@@ -20,6 +21,12 @@ def address_for(tenant_id: UUID, message_id: UUID, domain: str) -> str:
 def complaints_for(tenant_id: UUID, domain: str) -> str:
     """Return the address to register with feedback loops: complaints there are bound by the Message-ID they carry."""
     return address_for(tenant_id, tenant_id, domain)
+
+
+def complaints_address(tenant_id: UUID) -> str | None:
+    """Return that address of a tenant in the bounce domain of this service; None where it has none."""
+    domain = get_settings().bounce_domain
+    return complaints_for(tenant_id, domain) if domain else None
 
 
 def read(address: str, domain: str, tenants: Callable[[bytes], Iterable[UUID]]) -> Signed:

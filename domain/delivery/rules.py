@@ -24,6 +24,7 @@ class Reason(StrEnum):
     FREQUENCY_CAP = "frequency_cap"
     SHARED_ADDRESS = "shared_address"
     WINDOW_CLOSED = "window_closed"
+    COUNTRY_CLOSED = "country_closed"
     TOO_LATE = "too_late"
     QUIET_HOURS = "quiet_hours"
     RETRY = "retry"
@@ -60,6 +61,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
                            "As many messages as allowed went to this person in the last days."),
     Reason.WINDOW_CLOSED: ("Seit 24 Stunden hat die Person nicht geschrieben: es braucht eine genehmigte Vorlage.",
                            "The person has not written for 24 hours: WhatsApp demands an approved template."),
+    Reason.COUNTRY_CLOSED: ("Das Anbieterkonto darf nicht in dieses Land senden.",
+                            "The provider account may not send to this country."),
     Reason.TOO_LATE: ("Die Zeit, in der die Nachricht sinnvoll war, ist vorbei.",
                       "The time in which the message made sense has passed."),
     Reason.QUIET_HOURS: ("Die Ruhezeit wird abgewartet.", "It waits for the end of the quiet hours."),

@@ -64,7 +64,10 @@ def unsubscribe(session: Session, message_id: UUID, *, source: str) -> bool:
 
 
 def retry_failed(session: Session, campaign_id: UUID, *, actor: str) -> int:
-    """Put exactly the failed messages back; the others stay. Raises Conflict where nothing failed."""
+    """Put exactly the failed messages back; the others stay, and what a provider declined within the last day.
+
+    Raises Conflict where nothing failed.
+    """
     done = _put_back(session, campaign_id, "failed", "pending", actor=actor, action="campaign.retry")
     if not done:
         raise Conflict("No message of this campaign failed.", code="nothing_failed")
@@ -95,6 +98,7 @@ WITH back AS (
   UPDATE message m SET state = :after, reason = :reason, attempt = 0, owner = NULL, attempt_id = NULL, phase = NULL,
     not_before = clock_timestamp(), updated_at = clock_timestamp()
   WHERE m.tenant_id = :tenant AND m.campaign_id = :campaign AND m.state = :before
+    AND NOT (m.state = 'failed' AND m.reason = 'declined' AND m.updated_at > clock_timestamp() - interval '24 hours')
   RETURNING m.id
 )
 INSERT INTO message_event (tenant_id, campaign_id, message_id, kind, reason, actor)

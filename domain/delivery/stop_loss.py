@@ -46,6 +46,19 @@ def is_sender_fault(failure: SendFailed) -> bool:
     return failure.kind in {FailureKind.SENDER_FAULT, FailureKind.PERMANENT_CONTENT}
 
 
+def too_many_filtered(filtered: int) -> bool:
+    """True when carriers filtered more than 3 % of the last 500 texts, and at least ten."""
+    return filtered >= _FEWEST and filtered > FILTERED * WINDOW
+
+
+def too_many_faults(faults: int, handed_over: int) -> bool:
+    """True when more than 2 % of what was handed over came back for the sender's fault, and at least ten.
+
+    A campaign counts as one full window until it has sent more than that.
+    """
+    return faults >= _FEWEST and faults > SENDER_FAULTS * max(WINDOW, handed_over)
+
+
 def too_many_complaints(complaints: int, handed_over: int) -> bool:
     """True from 0.3 % complaints on (the bulk sender rules of Google and Yahoo), and never for the first two."""
     return complaints >= _FEWEST_COMPLAINTS and complaints >= COMPLAINTS * handed_over

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from channels.base import TextParcel
 from domain.campaigns import frame
+from domain.content import cohorts
 from domain.content.compile_text import CompiledText, compile_text, compile_variables
 from domain.content.member_values import MemberFacts, values_for
 from domain.delivery import render
@@ -29,6 +30,7 @@ class TextVariant:
     compiled: CompiledText
     template: str | None
     variables: Mapping[str, CompiledText]
+    plain: dict[str, str]  # what makes every link lead straight to its target
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,12 @@ class TextRendering:
     channel: str
     form: str
     time_zone: str
-    variants: Mapping[str, TextVariant]
+    variants: Mapping[str, TextVariant]  # by language, and by language and cohort
+    groups: cohorts.Matcher = cohorts.NONE
+
+    def variant(self, member: MemberFacts, language: str, now: datetime) -> TextVariant:
+        """Return what this member gets in a language: the copy of their cohort, or the base copy."""
+        return self.variants[cohorts.key_of(language, self.groups.of(member, language, now))]
 
     def values(self, member: MemberFacts, language: str, now: datetime) -> dict[str, str]:
         """Return the member's slots."""
@@ -47,8 +54,8 @@ class TextRendering:
 
     def preview(self, member: MemberFacts, language: str) -> str:
         """Return the text as this member would see it, with plain links."""
-        compiled = self.variants[language].compiled
-        return compiled.fill(self.values(member, language, clock.now()) | compiled.plain_links())
+        variant = self.variant(member, language, clock.now())
+        return variant.compiled.fill(self.values(member, language, clock.now()) | variant.plain)
 
     def message(
         self,
@@ -61,8 +68,8 @@ class TextRendering:
         first: bool = True,
     ) -> TextParcel:
         """Return the finished text for one recipient; the first one names the way out."""
-        variant = self.variants[language]
-        values = self.values(member, language, clock.now()) | variant.compiled.plain_links()
+        variant = self.variant(member, language, clock.now())
+        values = self.values(member, language, clock.now()) | variant.plain
         if tracked:
             links = range(len(variant.compiled.links))
             values |= {f"link:{n}": render.link("c", self.tenant_id, message_id, n) for n in links}
@@ -113,8 +120,7 @@ def prepare(session: Session, campaign: Campaign, revision: DraftRevision) -> Te
     cta_url = str(content.get("cta_url") or "")
 
     variants = {}
-    for language, channels in content["languages"].items():
-        variant = channels[campaign.channel]
+    for key, language, variant in cohorts.variants(content, campaign.channel):
         options: dict[str, Any] = {
             "channel": campaign.channel,
             "language": language,
@@ -123,10 +129,15 @@ def prepare(session: Session, campaign: Campaign, revision: DraftRevision) -> Te
             "cta_url": cta_url,
             "facts": facts,
         }
-        variants[language] = TextVariant(
-            compile_text(variant, **options), variant.get("template"), compile_variables(variant, **options)
+        compiled = compile_text(variant, **options)
+        variants[key] = TextVariant(
+            compiled,
+            variant.get("template"),
+            compile_variables(variant, **options),
+            frame.plain_links(campaign, tenant, compiled.links),
         )
-    return TextRendering(campaign.tenant_id, campaign.channel, form, tenant.time_zone, variants)
+    matcher = cohorts.matcher(content)
+    return TextRendering(campaign.tenant_id, campaign.channel, form, tenant.time_zone, variants, matcher)
 
 
 def free_text_languages(revision: DraftRevision, channel: str) -> list[str]:

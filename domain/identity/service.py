@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from channels.email.addresses import normalise_address
 from domain.audit import service as audit
-from domain.identity.rules import KEY_SCOPES, OF_ROLE, Role
+from domain.identity.rules import AGENT_SCOPES, KEY_SCOPES, OF_ROLE, SKILL_SCOPES, Role, of_key, of_new_key
 from kernel import clock, db
 from kernel.errors import Conflict, Invalid, NotFound, Unauthorised
 from kernel.tokens import hash_token, new_token, same
@@ -119,11 +119,14 @@ def issue_key(
     scopes: frozenset[str] | None = None,
     expires_at: datetime | None = None,
 ) -> NewKey:
-    """Make an API key. Raises Invalid for an unknown scope, or one that no key may hold."""
-    wanted = OF_ROLE[role] & KEY_SCOPES if scopes is None else scopes
+    """Make an API key. Raises Invalid for an unknown scope, or one that no key, or no agent's key, may hold."""
+    wanted = of_new_key(role) if scopes is None else scopes
     strange = sorted(wanted - KEY_SCOPES)
     if strange:
         raise Invalid("scopes", f"'{strange[0]}' cannot be given to a key; use {', '.join(sorted(KEY_SCOPES))}")
+    mixed = sorted(wanted - AGENT_SCOPES) if wanted & SKILL_SCOPES else []
+    if mixed:
+        raise Invalid("scopes", f"a key with skills is an agent's and cannot hold '{mixed[0]}'; issue two keys")
     key_id, secret_part = secrets.token_hex(8), new_token()
     secret = f"{_PREFIX}_{key_id}_{secret_part}"
     key = ApiKey(
@@ -214,11 +217,11 @@ def authenticate(secret: str) -> Principal:
     Raises Unauthorised for one that is unknown, expired, revoked, or of a person who left.
     """
     digest = hash_token(secret)
-    with db.all_tenants_session("authenticate") as session:
+    with db.nobodys_session() as session:
         index = session.get(CredentialIndex, digest)
-    if index is None or index.kind not in {"key", "session"}:
-        raise _unknown()
-    with db.tenant_session(index.tenant_id) as session:
+        if index is None or index.kind not in {"key", "session"}:
+            raise _unknown()
+        db.set_tenant(session, index.tenant_id)
         principal = _key(session, index, digest) if index.kind == "key" else _signed_in(session, index)
     if principal is None:
         raise _unknown()
@@ -240,7 +243,7 @@ def _key(session: Session, index: CredentialIndex, digest: str) -> Principal | N
         return None
     if key.last_used_at is None or now - key.last_used_at > timedelta(minutes=1):
         key.last_used_at = now
-    return Principal(key.tenant_id, "key", key.id, key.name, Role(key.role), frozenset(key.scopes))
+    return Principal(key.tenant_id, "key", key.id, key.name, Role(key.role), of_key(frozenset(key.scopes)))
 
 
 def _signed_in(session: Session, index: CredentialIndex) -> Principal | None:

@@ -7,18 +7,34 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, delete, func, or_, select
+from sqlalchemy import Select, delete, or_, select
 from sqlalchemy.orm import Session
 
 from domain.audit import service as audit
-from domain.knowledge import chunking, search_terms
-from domain.knowledge.sources import Source, of_chunk
+from domain.knowledge import chunking, vocabulary
+from domain.knowledge import search as nearest
+from domain.knowledge.blocks import Block, as_text, visible
+from domain.knowledge.chunking import Piece
+from domain.knowledge.reading import plain
+from domain.knowledge.search import MOST_HITS, Hit
 from kernel import clock, db
 from kernel.errors import Conflict, Invalid
 from models import Chunk, Document, Offer, Tenant
 
-MEDIA_TYPES = {"md": "text/markdown", "markdown": "text/markdown", "txt": "text/plain", "csv": "text/csv"}
+MEDIA_TYPES = {
+    "md": "text/markdown",
+    "markdown": "text/markdown",
+    "txt": "text/plain",
+    "csv": "text/csv",
+    "html": "text/html",
+    "htm": "text/html",
+    "pdf": "application/pdf",
+    "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+}
+_AS_TEXT = frozenset({"text/markdown", "text/plain", "text/csv"})
+LANGUAGES = frozenset({"de", "en"})
 LONGEST_BODY = 2_000_000
+MOST_CHUNKS = 5_000
 OFFER_FIELDS = frozenset(
     {
         "key",
@@ -44,56 +60,97 @@ def media_type_of(file_name: str) -> str:
     return MEDIA_TYPES[ending]
 
 
-def store_document(
-    session: Session, *, name: str, body: str, media_type: str, language: str, actor: str, title: str | None = None
-) -> Document:
-    """Add a document, or replace the one of that name; unchanged chunks keep their ids.
+def text_type_of(name: str) -> str:
+    """Return the media type of a document given as text; raises Invalid for kinds that are uploaded as files."""
+    media_type = media_type_of(name)
+    if media_type not in _AS_TEXT:
+        raise Invalid("name", f"'{name}' is no plain text; upload it as a file (POST /knowledge/files)")
+    return media_type
 
-    Raises Invalid for an empty or too long text.
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What is known of a document besides its text. `title` None is its first heading, else its name."""
+
+    name: str
+    media_type: str
+    language: str
+    title: str | None = None
+    valid_from: date | None = None
+    valid_until: date | None = None
+
+
+def store_document(session: Session, *, body: str, actor: str, **about: Any) -> Document:
+    """Add a document given as text, or replace the one of that name; unchanged chunks keep their ids.
+
+    `about` are the fields of About. Raises Invalid for an empty or too long text, an unknown language and days out of
+    order.
     """
-    if not body.strip():
-        raise Invalid("file", f"'{name}' is empty")
     if len(body) > LONGEST_BODY:
-        raise Invalid("file", f"'{name}' has more than {LONGEST_BODY} characters; split it")
-    if language not in {"de", "en"}:
-        raise Invalid("language", "use de or en")
+        raise Invalid("file", f"'{about['name']}' has more than {LONGEST_BODY:,} characters; split it")
+    described = About(**about)
+    return store_blocks(session, described, plain.read(body, described.media_type), body=visible(body), actor=actor)
+
+
+def store_blocks(
+    session: Session, about: About, blocks: list[Block], *, actor: str, body: str | None = None
+) -> Document:
+    """Add a document that was read into blocks, or replace the one of that name; `body` None is what the blocks say.
+
+    Raises Invalid as `store_document` does, and for a document that would become more than MOST_CHUNKS chunks.
+    """
+    text = as_text(blocks) if body is None else body
+    wanted = chunking.pieces(blocks)
+    _check(about, text, wanted)
+    vocabulary.lock(session)
     tenant_id = db.tenant_of(session)
     document = session.execute(
-        select(Document).where(Document.tenant_id == tenant_id, Document.name == name)
+        select(Document).where(Document.tenant_id == tenant_id, Document.name == about.name)
     ).scalar_one_or_none()
     if document is None:
-        document = Document(tenant_id=tenant_id, name=name, created_by=actor)
+        document = Document(tenant_id=tenant_id, name=about.name, created_by=actor)
         session.add(document)
-    document.title = title or chunking.title_of(body, media_type, name)
-    document.media_type, document.language, document.body = media_type, language, body.replace("\x00", "")
-    document.content_hash = hashlib.sha256(body.encode()).hexdigest()
+    first = next((block.text[:200] for block in blocks if block.kind == "heading"), about.name)
+    document.title = about.title or first
+    document.media_type, document.language, document.body = about.media_type, about.language, text
+    document.valid_from, document.valid_until = about.valid_from, about.valid_until
+    document.content_hash = hashlib.sha256(text.encode()).hexdigest()
     session.flush()
-    _store_chunks(session, document, actor)
+    _store_chunks(session, document, wanted, actor)
+    vocabulary.index(session, document.id)
     audit.append(session, actor=actor, action="document.store", subject=str(document.id), hash=document.content_hash)
     return document
 
 
-def _store_chunks(session: Session, document: Document, actor: str) -> None:
-    wanted = chunking.pieces(document.body, document.media_type)
+def _check(about: About, text: str, wanted: list[Piece]) -> None:
+    if not wanted:
+        raise Invalid("file", f"'{about.name}' is empty")
+    if len(wanted) > MOST_CHUNKS:
+        raise Invalid("file", f"'{about.name}' falls into {len(wanted):,} parts, at most {MOST_CHUNKS:,}; split it")
+    if len(text) > LONGEST_BODY:
+        raise Invalid("file", f"'{about.name}' has more than {LONGEST_BODY:,} characters; split it")
+    if about.language not in LANGUAGES:
+        raise Invalid("language", "use de or en")
+    if about.valid_from and about.valid_until and about.valid_until < about.valid_from:
+        raise Invalid("valid_until", "lies before valid_from")
+
+
+def _store_chunks(session: Session, document: Document, wanted: list[Piece], actor: str) -> None:
     rows = session.execute(
         select(Chunk).where(Chunk.tenant_id == document.tenant_id, Chunk.document_id == document.id)
     ).scalars()
     known = {row.content_hash: row for row in rows}
     hashes = {piece.content_hash for piece in wanted}
-    gone = [row.id for row in known.values() if row.content_hash not in hashes]
+    gone = [row.id for row in known.values() if row.content_hash not in hashes or row.language != document.language]
     session.execute(delete(Chunk).where(Chunk.tenant_id == document.tenant_id, Chunk.id.in_(gone)))
-    for row in known.values():
-        if row.content_hash in hashes:
-            row.position = -row.position - 1
+    kept = {hash_: row for hash_, row in known.items() if row.id not in set(gone)}
+    for row in kept.values():
+        row.position = -row.position - 1
     session.flush()
-    placed: set[str] = set()
-    for position, piece in enumerate(wanted):
-        if piece.content_hash in placed:
-            continue
-        placed.add(piece.content_hash)
-        kept = known.get(piece.content_hash)
-        if kept is not None:
-            kept.position = position
+    once = {piece.content_hash: piece for piece in wanted}
+    for position, (content_hash, piece) in enumerate(once.items()):
+        if content_hash in kept:
+            kept[content_hash].position = position
             continue
         session.add(
             Chunk(
@@ -103,7 +160,7 @@ def _store_chunks(session: Session, document: Document, actor: str) -> None:
                 heading=piece.heading,
                 text=piece.text,
                 language=document.language,
-                content_hash=piece.content_hash,
+                content_hash=content_hash,
                 created_by=actor,
             )
         )
@@ -119,60 +176,28 @@ def documents(session: Session, language: str | None = None) -> Select[Document]
     return statement.where(Document.language == language) if language else statement
 
 
+def chunks(session: Session, document_id: UUID) -> Select[Chunk]:
+    """Return the statement of a document's chunks. Raises NotFound for a document that is not there."""
+    document = get_document(session, document_id)
+    return select(Chunk).where(Chunk.tenant_id == document.tenant_id, Chunk.document_id == document.id)
+
+
 def delete_document(session: Session, document_id: UUID, *, actor: str) -> None:
     """Remove a document and its chunks; campaigns that cite it are held when they are sent."""
+    vocabulary.lock(session)
     document = get_document(session, document_id)
     audit.append(session, actor=actor, action="document.delete", subject=str(document.id))
+    vocabulary.forget(session, document.id)
     session.delete(document)
     session.flush()
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A chunk that was found, best first."""
+def search(session: Session, query: str, *, language: str, limit: int = MOST_HITS) -> list[Hit]:
+    """Return the tenant's chunks nearest to the query in its language, best first, from documents valid today.
 
-    chunk_id: UUID
-    document_title: str
-    heading: str
-    text: str
-    hash: str
-    language: str
-    rank: float
-    source: Source
-
-
-def search(session: Session, query: str, *, language: str, limit: int = 8) -> list[Hit]:
-    """Return the tenant's chunks nearest to the query in its language, by full-text rank.
-
-    Any word may match; stems match as prefixes and inside compounds of the tenant's own vocabulary.
+    Any word may match, also by its compounds, what it is composed of, and its synonyms. At most MOST_BYTES of text.
     """
-    config = {"de": "german", "en": "english"}.get(language, "simple")
-    tenant_id = db.tenant_of(session)
-    expression = search_terms.build(session, query, config=config, language=language)
-    if expression is None:
-        return []
-    wanted = func.to_tsquery("simple", expression)
-    rank = func.ts_rank(Chunk.search, wanted)
-    rows = session.execute(
-        select(Chunk, Document.title, rank)
-        .join(Document, (Document.tenant_id == Chunk.tenant_id) & (Document.id == Chunk.document_id))
-        .where(Chunk.tenant_id == tenant_id, Chunk.language == language, Chunk.search.op("@@")(wanted))
-        .order_by(rank.desc(), Chunk.id)
-        .limit(limit)
-    )
-    return [
-        Hit(
-            chunk.id,
-            title,
-            chunk.heading,
-            chunk.text,
-            chunk.content_hash,
-            chunk.language,
-            score,
-            of_chunk(chunk, title),
-        )
-        for chunk, title, score in rows
-    ]
+    return nearest.search(session, query, language=language, limit=limit, day=local_day(session))
 
 
 def local_day(session: Session, at: datetime | None = None) -> date:

@@ -54,7 +54,8 @@ class Feature:
 
 BROADCASTS = Limit("broadcasts", "Kampagnen", "Broadcasts", "month", (1, 10, None, None))
 TEMPLATES = Limit("templates", "Vorlagen", "Templates", "standing", (2, 10, None, None))
+FOLLOW_UPS = Limit("follow_ups", "Chat-Follow-ups", "Chat follow-ups", "month", (5, 50, None, None))
 AI_CONTENT = Feature("ai_content", "KI-Texte", "AI content", (None, "basic", "advanced", "advanced + context"))
 
-LIMITS = MappingProxyType({limit.key: limit for limit in (BROADCASTS, TEMPLATES)})
+LIMITS = MappingProxyType({limit.key: limit for limit in (BROADCASTS, TEMPLATES, FOLLOW_UPS)})
 FEATURES = MappingProxyType({feature.key: feature for feature in (AI_CONTENT,)})

@@ -1,15 +1,17 @@
-"""Connecting a bot: who it is, and where it reports what people do."""
+"""Connecting a bot: who it is, and where it reports what people do; and letting it go."""
 
 from uuid import UUID
 
 from channels.base import SendFailed
 from channels.email import adapter as loops
 from channels.telegram import adapter as telegram
+from channels.telegram.settings import BadToken, Bot
 from domain.delivery import outlets
 from domain.senders import accounts
-from kernel import clock, db
+from kernel import clock, db, log
 from kernel.errors import Conflict
 from kernel.settings import get_settings
+from kernel.vault import BadSeal
 from models import ProviderAccount
 
 KIND = "telegram"
@@ -52,3 +54,31 @@ def address_of(account: ProviderAccount) -> str:
 def _shown(where: str) -> str:
     """Return the address without its token."""
     return where.rpartition("/")[0] + "/…"
+
+
+def forget(tenant_id: UUID, account_id: UUID, *, actor: str) -> None:
+    """Forget an account and its secret; a bot first stops reporting here, where its provider can be asked.
+
+    Asks the provider outside any transaction. Raises NotFound, and Conflict while a sender uses the account.
+    """
+    with db.tenant_session(tenant_id) as session:
+        account = accounts.get(session, account_id)
+        accounts.check_unused(session, account)
+        bot = _bot(account)
+    if bot is not None:
+        try:
+            loops.run(telegram.disconnect(bot))
+        except SendFailed as failure:  # its updates meet an unknown address from now on, and the provider gives up
+            log.get("returns").warning("bot.not_disconnected", account=str(account_id), code=failure.code)
+    with db.tenant_session(tenant_id) as session:
+        accounts.delete(session, account_id, actor=actor)
+
+
+def _bot(account: ProviderAccount) -> Bot | None:
+    """Return the bot of an account; None for another kind, and for a secret that does not open any more."""
+    if account.kind != KIND:
+        return None
+    try:
+        return outlets.telegram_bot(account)
+    except (BadSeal, BadToken):
+        return None

@@ -99,7 +99,13 @@ def _is_known(session: Session, conversation: Conversation, external_id: str) ->
 
 def _keep(session: Session, conversation: Conversation, said: Written, wish: Wish | None) -> None:
     words = said.text.replace("\x00", "").strip()[: conversations.LONGEST_TEXT]
-    about = {"to": said.to, "media": list(said.media), "wish": wish, "provider": said.handled}
+    about = {
+        "to": said.to,
+        "media": list(said.media),
+        "wish": wish,
+        "provider": said.handled,
+        "account": str(said.account_id),
+    }
     conversations.add_message(
         session,
         conversation.id,

@@ -17,6 +17,7 @@ from channels.email.reports import read as reports
 from channels.email.reports.report import Finding, Kind, Report
 from domain.consent import service as consents
 from domain.delivery import address_health, proof
+from domain.returns import harm
 from kernel import clock, db, outbox
 from kernel.ids import new_id
 from kernel.tokens import Signed, tenant_code
@@ -109,6 +110,9 @@ def _act(session: Session, message: Message, report: Report, finding: Finding | 
         return _note(session, message, "delayed", finding)
     if report.kind == Kind.BOUNCE and finding is not None:
         return _bounce(session, message, report, finding)
+    if finding is not None and finding.action == "delivered" and finding.reason is Reason.DELIVERED:
+        proof.prove(session, message.id, "delivered", source=_SOURCE)
+        return "delivered"
     return "kept"
 
 
@@ -123,6 +127,8 @@ def _bounce(session: Session, message: Message, report: Report, finding: Finding
         return "hard"
     moved = proof.prove(session, message.id, "bounced", source=_SOURCE, code=code, words=finding.diagnostic)
     if finding.sender_fault or finding.reason in _OUR_MESSAGE:
+        if moved:
+            _harmed(session, message, harm.SENDER_FAULT, finding)
         return "sender_fault"
     if moved and message.address_norm:
         evidence = {"message": str(message.id), "code": code, "reason": finding.reason}
@@ -173,8 +179,15 @@ def _complaint(session: Session, message: Message, report: Report) -> str:
             evidence={"message": str(message.id), "type": report.complaint_type},
         )
     proof.prove(session, message.id, "delivered", source="arf")
-    _note(session, message, "complained", None)
+    _harmed(session, message, harm.COMPLAINED, None)
     return "complained"
+
+
+def _harmed(session: Session, message: Message, kind: str, finding: Finding | None) -> None:
+    """Note what harms the sender, and hold the campaign when it is too much."""
+    _note(session, message, kind, finding)
+    if message.campaign_id is not None:
+        harm.stop_harmful(session, message.campaign_id, kind)
 
 
 def _has(session: Session, message: Message, kind: str) -> bool:

@@ -15,11 +15,10 @@ from channels.base import SendFailed
 from channels.twilio import client, webhook
 from channels.twilio.client import Known
 from channels.twilio.settings import Account
-from domain.campaigns import revisions
+from domain.campaigns import frame, revisions
 from domain.campaigns import service as campaigns
-from domain.content.member_values import MemberFacts
 from domain.delivery import outlets, proof, texts
-from domain.returns import callbacks
+from domain.returns import callbacks, consequences
 from domain.senders import accounts
 from kernel import clock, db, log, outbox
 from kernel.errors import AriiaError, NotFound
@@ -68,6 +67,7 @@ SELECT EXISTS (SELECT FROM outbox WHERE tenant_id = :tenant AND task = :task AND
 class Waiting:
     """A message that waits for its proof; `body` is what it said, where that is known."""
 
+    account_id: UUID
     id: UUID
     state: str
     channel: str
@@ -117,6 +117,7 @@ def _waiting(session: Session, account_id: UUID, most: int) -> list[Waiting]:
     rows = session.execute(_DUE_NOW, _keys(session, account_id, most)).all()
     return [
         Waiting(
+            account_id,
             row.id,
             row.state,
             row.channel,
@@ -140,18 +141,8 @@ def body_of(session: Session, message_id: UUID) -> str | None:
     if campaign.approved_revision_id is None or member is None:
         return None
     revision = revisions.get(session, campaign.id, campaign.approved_revision_id)
-    facts = MemberFacts(
-        id=member.id,
-        first_name=member.first_name,
-        last_name=member.last_name,
-        salutation=member.salutation,
-        time_zone=member.time_zone,
-        favourite_course=member.favourite_course,
-        last_visit_at=member.last_visit_at,
-        attributes=member.attributes or {},
-    )
     made = texts.prepare(session, campaign, revision).message(
-        message.id, message.address or "", facts, message.language, tracked=message.tracked
+        message.id, message.address or "", frame.member_facts(member), message.language, tracked=message.tracked
     )
     return made.body or None
 
@@ -182,12 +173,16 @@ def _apply(session: Session, one: Waiting, known: Known, source: str) -> str:
     receipt = webhook.read_status(known.sid, known.status, known.code, known.words)
     if receipt is None or receipt.state is None:
         return "on_its_way"
-    return callbacks.apply(session, one.id, receipt, one.state, source=source)
+    outcome = callbacks.apply(session, one.id, receipt, one.state, account_id=one.account_id, source=source)
+    if outcome == receipt.state:
+        consequences.stop_filtered(session, consequences.campaign_of_fault(session, one.id, receipt))
+    return outcome
 
 
 def _resolve(session: Session, one: Waiting, found: list[Known], *, complete: bool) -> str:
     """Decide about an unknown message by what the provider sent to its number and nobody else of ours claims."""
-    free = [known for known in found if known.sid not in _claimed(session, one, [each.sid for each in found])]
+    others = _claimed(session, one, [each.sid for each in found]) | {sid for _, sid in proof.retired(session, [one.id])}
+    free = [known for known in found if known.sid not in others]
     same = [known for known in free if one.body is None or known.body.strip() == one.body.strip()]
     rivals = 0 if one.body is not None else _rivals(session, one)
     if same and len(same) > rivals:

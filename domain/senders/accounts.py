@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, select
+from sqlalchemy import delete as sql_delete
 from sqlalchemy.orm import Session
 
 from domain.audit import service as audit
@@ -13,7 +14,7 @@ from kernel import clock, db, vault
 from kernel.errors import Conflict, Invalid, NotFound
 from kernel.ids import new_id
 from kernel.tokens import hash_token, new_token
-from models import CredentialIndex, ProviderAccount, Sender
+from models import AccountStrain, CredentialIndex, ProviderAccount, RateBucket, Sender
 
 _SECRET, _WEBHOOK = "provider_account.sealed_secret", "provider_account.sealed_webhook_secret"
 _INDEX = "provider"
@@ -121,9 +122,24 @@ def resume(session: Session, account_id: UUID, *, actor: str) -> ProviderAccount
     account = get(session, account_id)
     if account.state != "active":
         account.state, account.paused_reason, account.paused_until = "active", None, None
+        _begin_anew(session, account)
         audit.append(session, actor=actor, action="account.resume", subject=str(account.id))
     session.flush()
     return account
+
+
+def _begin_anew(session: Session, account: ProviderAccount) -> None:
+    """Forget what its provider asked for before: neither its waits nor their number hold any more."""
+    session.execute(
+        sql_delete(AccountStrain).where(
+            AccountStrain.tenant_id == account.tenant_id, AccountStrain.account_id == account.id
+        )
+    )
+    session.execute(
+        sql_delete(RateBucket).where(
+            RateBucket.tenant_id == account.tenant_id, RateBucket.key == f"account:{account.id}"
+        )
+    )
 
 
 def is_open(account: ProviderAccount) -> bool:
@@ -134,17 +150,22 @@ def is_open(account: ProviderAccount) -> bool:
 def delete(session: Session, account_id: UUID, *, actor: str) -> None:
     """Forget an account and its secret. Raises Conflict while a sender uses it."""
     account = get(session, account_id)
-    used = session.execute(
-        select(Sender.from_name).where(Sender.tenant_id == account.tenant_id, Sender.account_id == account.id).limit(1)
-    ).scalar_one_or_none()
-    if used is not None:
-        raise Conflict(f"The sender '{used}' uses this account. Give it another one first.", code="in_use")
+    check_unused(session, account)
     index = session.get(CredentialIndex, hash_token(account.path_token))
     if index is not None:
         session.delete(index)
     session.delete(account)
     audit.append(session, actor=actor, action="account.delete", subject=str(account_id))
     session.flush()
+
+
+def check_unused(session: Session, account: ProviderAccount) -> None:
+    """Raise Conflict while a sender uses the account."""
+    used = session.execute(
+        select(Sender.from_name).where(Sender.tenant_id == account.tenant_id, Sender.account_id == account.id).limit(1)
+    ).scalar_one_or_none()
+    if used is not None:
+        raise Conflict(f"The sender '{used}' uses this account. Give it another one first.", code="in_use")
 
 
 def reseal(session: Session) -> int:

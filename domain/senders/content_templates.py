@@ -1,7 +1,8 @@
 """Content templates of an account at Twilio: what the provider has, and whether WhatsApp approved it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import Select, func, select, update
@@ -10,17 +11,19 @@ from sqlalchemy.orm import Session
 
 from channels.base import SendFailed
 from channels.twilio import templates as provider
-from channels.twilio.settings import Account
+from channels.twilio.settings import Account, BadAccount
 from channels.twilio.templates import APPROVED, Content
 from domain.senders import accounts
-from kernel import db
-from kernel.errors import Conflict
+from kernel import clock, db, log
+from kernel.errors import Conflict, NotFound
 from kernel.ids import new_id
 from kernel.settings import get_settings
+from kernel.vault import BadSeal
 from models import ContentTemplate, ProviderAccount
 
 GONE = "deleted"
 LONGEST_VARIABLE = 1_024
+FRESH = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,25 @@ def sync(tenant_id: UUID, account_id: UUID) -> Synced:
             .returning(ContentTemplate.id)
         ).all()
         return Synced(len(found), len(gone))
+
+
+def freshen(tenant_id: UUID, account_id: UUID) -> None:
+    """Take over what the provider has now, unless that was done within the hour.
+
+    A provider that does not answer changes nothing: what was known before stays known.
+    """
+    with db.tenant_session(tenant_id) as session:
+        newest = session.execute(
+            select(func.max(ContentTemplate.checked_at)).where(
+                ContentTemplate.tenant_id == tenant_id, ContentTemplate.account_id == account_id
+            )
+        ).scalar_one()
+        if newest is not None and newest > clock.now() - FRESH:
+            return
+    try:
+        sync(tenant_id, account_id)
+    except (Conflict, NotFound, BadSeal, BadAccount) as error:
+        log.get("senders").warning("templates.not_refreshed", account=str(account_id), error=type(error).__name__)
 
 
 def _credentials(account: ProviderAccount) -> Account:
@@ -121,9 +143,17 @@ class Problem:
 
 def problem(session: Session, account_id: UUID, sid: str, variables: Mapping[str, str]) -> Problem | None:
     """Return what keeps a template with these values from being sent, None when nothing does."""
-    row = session.execute(
-        matching(session, account_id=account_id).where(ContentTemplate.sid == sid)
-    ).scalar_one_or_none()
+    return judge(named(session, account_id, [sid]).get(sid), variables)
+
+
+def named(session: Session, account_id: UUID, sids: Sequence[str]) -> dict[str, ContentTemplate]:
+    """Return those templates of an account that were taken over, by the provider's ids."""
+    statement = matching(session, account_id=account_id).where(ContentTemplate.sid.in_(sids))
+    return {row.sid: row for row in session.execute(statement).scalars()}
+
+
+def judge(row: ContentTemplate | None, variables: Mapping[str, str]) -> Problem | None:
+    """Return what keeps a template with these values from being sent, None when nothing does."""
     if row is None:
         return Problem("template_unknown")
     if row.approval != APPROVED:

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from channels.email.settings import BadRelay, Relay, Security
+from channels.sms import regions
 from kernel.errors import Invalid
 
-_LONGEST_LIST = 50
+_LONGEST_LIST, _MOST_COUNTRIES = 50, 250
+_PRICE = r"\d{1,6}(\.\d{1,4})?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,21 @@ class Setting:
         for one in values:
             if not isinstance(one, str | int) or isinstance(one, bool) or not re.fullmatch(self.pattern, str(one)):
                 raise Invalid(f"settings.{name}", f"looks like {self.example}")
+
+
+@dataclass(frozen=True, slots=True)
+class PriceList(Setting):
+    """Prices by country; `pattern` and `example` are those of one price."""
+
+    def check(self, name: str, value: Any) -> None:
+        """Raise Invalid for a country that has no numbers, and for what is no price."""
+        if not isinstance(value, dict) or not 0 < len(value) <= _MOST_COUNTRIES:
+            raise Invalid(f"settings.{name}", f'looks like {{"DE": "{self.example}"}}')
+        for country, price in value.items():
+            if not regions.is_country(country):
+                raise Invalid(f"settings.{name}", f"{country} is no country; use two letters, such as DE")
+            if not isinstance(price, str) or not re.fullmatch(self.pattern, price):
+                raise Invalid(f"settings.{name}.{country}", f"looks like {self.example}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +112,10 @@ KINDS: Mapping[str, Kind] = {
             "port": Setting(r"[1-9]\d{0,4}", "587"),
             "security": Setting(r"plain|starttls|tls", "starttls, tls or plain"),
             "user": Setting(r"[!-~]{1,200}", "user@example"),
+            "sns_topic": Setting(
+                r"arn:aws(-[a-z]{2,6}){0,2}:sns:[a-z0-9-]{3,32}:[0-9]{12}:[A-Za-z0-9_-]{1,256}",
+                "arn:aws:sns:eu-central-1:123456789012:bounces",
+            ),
         },
         r"[^\r\n\x00]{0,500}",
         "is the relay's password, in one line",
@@ -108,7 +129,8 @@ KINDS: Mapping[str, Kind] = {
             "numbers": Setting(_NUMBER, "+4915112345678", many=True),
             "sms_from": Setting(rf"{_NUMBER}|MG[0-9a-f]{{32}}|[A-Za-z0-9 ]{{1,11}}", "+4915112345678 or MG…"),
             "whatsapp_from": Setting(_NUMBER, "+4915112345678"),
-            "price_per_segment": Setting(r"\d{1,6}(\.\d{1,4})?", "7.5 (minor units of your currency)"),
+            "price_per_segment": Setting(_PRICE, "7.5 (minor units of your currency)"),
+            "prices": PriceList(_PRICE, "7.5"),
         },
         r"[0-9A-Za-z]{32,64}",
         "is the auth token of the account, 32 letters and digits or more",

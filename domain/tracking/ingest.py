@@ -22,13 +22,14 @@ from kernel import clock, log
 from kernel.settings import get_settings
 
 FLUSH_SECONDS = 0.25
-_GATHER_SECONDS = 0.001  # more hits share one turn of the disk
 _SLOWEST_SECONDS = 5.0
 _ADOPT_SECONDS = 5.0
 _OPENS_SHARE = 0.75  # of the bound: the rest is kept for clicks and conversions
 _SHED = Counter("ariia_tracking_shed_total", "Hits answered but not kept, because the journal is full", ["kind"])
 _LOST = Counter("ariia_tracking_lost_total", "Hits answered but not kept, because the disk refused them")
-_BACKLOG = Gauge("ariia_tracking_journal_bytes", "Bytes of hits that are not in the database yet")
+_BACKLOG = Gauge(
+    "ariia_tracking_journal_bytes", "Bytes of hits that are not in the database yet", multiprocess_mode="livesum"
+)
 _FLUSH = Histogram("ariia_tracking_flush_seconds", "Time of one turn of the flusher")
 _KEPT = Counter("ariia_tracking_hits_total", "Hits kept")
 _ALL = frozenset(range(len(KINDS)))
@@ -87,7 +88,6 @@ class Ingest:
         while True:
             self._bell.wait()
             self._bell.clear()
-            time.sleep(_GATHER_SECONDS)
             while batch := self._next_batch():
                 at = (clock.now() - _EPOCH) // _MICROSECOND
                 kept = self._write(hits.batch(at, [packed for packed, _, _ in batch]))

@@ -41,17 +41,23 @@ class Segment:
     @classmethod
     def create(cls, folder: Path, size: int = SEGMENT_BYTES) -> "Segment":
         """Make a new segment that this process owns. Raises OSError where there is no room."""
-        path = folder / f"{new_id()}{_SUFFIX}"
-        draft = path.with_suffix(".draft")
-        fd = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        while True:
+            path = folder / f"{new_id()}{_SUFFIX}"
+            draft = path.with_suffix(".draft")
+            fd = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+            if _is_ours(fd):
+                return cls._filled(path, draft, fd, size)
+            os.close(fd)  # who looks for leftovers came before our lock: the draft goes, and another is made
+
+    @classmethod
+    def _filled(cls, path: Path, draft: Path, fd: int, size: int) -> "Segment":
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             zeros = bytes(64 * 1024)
             for start in range(0, size, len(zeros)):
                 os.pwrite(fd, zeros[: size - start], start)
             os.fsync(fd)
             draft.rename(path)
-            _sync_folder(folder)
+            _sync_folder(path.parent)
         except BaseException:
             os.close(fd)
             with suppress(OSError):
@@ -121,6 +127,15 @@ class Segment:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+
+def _is_ours(fd: int) -> bool:
+    """Lock a new draft; False where somebody holds it, or has removed it, as a leftover."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return os.fstat(fd).st_nlink > 0
 
 
 def _framed(record: bytes) -> int:

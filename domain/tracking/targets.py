@@ -31,7 +31,8 @@ SELECT l.n, l.url, c.name, m.channel, coalesce(c.utm_links, t.utm_links) AS utm,
 FROM message m
 JOIN tenant t ON t.id = m.tenant_id
 LEFT JOIN notice o ON o.tenant_id = m.tenant_id AND o.id = m.notice_id
-JOIN campaign c ON c.tenant_id = m.tenant_id AND c.id = coalesce(m.campaign_id, o.campaign_id)
+CROSS JOIN LATERAL (SELECT coalesce(m.campaign_id, o.campaign_id) AS id OFFSET 0) w  -- before the join, see claim.py
+JOIN campaign c ON c.tenant_id = m.tenant_id AND c.id = w.id
 JOIN tracked_link l ON l.tenant_id = m.tenant_id AND l.campaign_id = c.id AND l.language = m.language
 WHERE m.tenant_id = :tenant AND m.id = :message
 """)

@@ -14,6 +14,7 @@ class EventType:
     payload: tuple[str, ...] = ()
 
 
+_OF_FOLLOW_UP = ("member_id", "topic", "channel", "due_at")
 _OF_RECIPIENT = ("campaign_id", "message_id", "member_id", "channel")
 
 _ALL = (
@@ -49,17 +50,40 @@ _ALL = (
     EventType("crm.member.created", "member", "A member was added; imports tell when they are finished."),
     EventType("crm.member.updated", "member", "Fields or addresses of a member were changed.", ("fields",)),
     EventType("crm.member.erased", "member", "A member and what belongs to it was removed."),
+    EventType("crm.segment.created", "segment", "A segment was made.", ("name", "kind")),
+    EventType("crm.segment.updated", "segment", "Fields or rules of a segment were changed.", ("fields",)),
+    EventType("crm.segment.deleted", "segment", "A segment was removed; campaigns for it are held."),
+    EventType("crm.segment.member_added", "segment", "A member was put into a static segment.", ("member_id",)),
+    EventType("crm.segment.member_removed", "segment", "A member was taken out of a static one.", ("member_id",)),
     EventType("crm.import.finished", "import", "A file was imported, all of it.", ("kind", "counts")),
     EventType("crm.import.failed", "import", "A file could not be imported; nothing of it was applied.", ("kind",)),
+    EventType("crm.follow_up.proposed", "follow_up", "A member was asked when to be written to.", _OF_FOLLOW_UP),
+    EventType("crm.follow_up.scheduled", "follow_up", "A dated message was promised to a member.", _OF_FOLLOW_UP),
+    EventType("crm.follow_up.moved", "follow_up", "A promised message has another date.", _OF_FOLLOW_UP),
+    EventType(
+        "crm.follow_up.cancelled", "follow_up", "A promised message will not be sent.", (*_OF_FOLLOW_UP, "reason")
+    ),
+    EventType("crm.follow_up.sent", "follow_up", "A provider took a promised message.", _OF_FOLLOW_UP),
+    EventType("crm.follow_up.failed", "follow_up", "A promised message could not be sent.", (*_OF_FOLLOW_UP, "reason")),
+    EventType(
+        "crm.follow_up.expired", "follow_up", "A question was not answered, or the moment passed.",
+        (*_OF_FOLLOW_UP, "reason"),
+    ),
     EventType(
         "crm.webhook.disabled", "webhook", "An endpoint gets nothing any more: it failed for days, or said 410.",
         ("reason",),
+    ),
+    EventType(
+        "crm.agent_task.changed", "agent_task",
+        "The campaign of an agent's task took a step; ask for the task's state.",
+        ("skill", "campaign_id", "step"),
     ),
     EventType("crm.webhook.ping", "webhook", "Somebody tries an endpoint out; only that endpoint gets it."),
 )  # fmt: skip
 
 TYPES: MappingProxyType[str, EventType] = MappingProxyType({kind.name: kind for kind in _ALL})
 PING = "crm.webhook.ping"
+TASK = "crm.agent_task.changed"
 DISABLED = "crm.webhook.disabled"
 RECIPIENT = "crm.campaign.recipient."
 FEED = frozenset(name for name in TYPES if name.startswith(RECIPIENT))

@@ -21,7 +21,7 @@ SCHEDULE = (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
 MOST_ATTEMPTS = len(SCHEDULE) + 1
 _JITTER = 0.1
 
-MOST_FAILING = timedelta(days=5)
+MOST_FAILING = timedelta(days=3)
 OVERLAP = timedelta(hours=24)
 
 _TROUBLE = 5  # failures in a row, from which on an endpoint gets one delivery at a time

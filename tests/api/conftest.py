@@ -11,11 +11,12 @@ import httpx2
 import make
 import pytest
 import uvicorn
+from fakes.webhook_receiver import WebhookReceiver
 
 from api.app import create_app
 from domain.identity import service as identity
 from domain.identity.rules import Role
-from kernel import db
+from kernel import db, settings
 
 
 @pytest.fixture(scope="module")
@@ -75,3 +76,13 @@ def approver(http, tenants) -> Client:
         identity.add_user(session, name="Mara", email=email, role=Role.APPROVER, password="long enough 1", actor="t")
     token = http.post("/api/v1/sessions", json={"email": email, "password": "long enough 1"}).json()
     return Client(http, token["token"])
+
+
+@pytest.fixture
+def receiver(database) -> Iterator[WebhookReceiver]:
+    """A tenant's own server on loopback, where webhooks may go."""
+    before = settings.get_settings()
+    settings.use(before.model_copy(update={"egress_allow": "127.0.0.0/8"}))
+    with WebhookReceiver() as made:
+        yield made
+    settings.use(before)

@@ -1,6 +1,7 @@
 """Every operation, generated from our own OpenAPI: foreign ids are 404, no key is 401, no scope is 403."""
 
 import re
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -8,18 +9,26 @@ import make
 import pytest
 
 from api.app import create_app
+from domain.brand import service as brands
 from domain.campaigns import previews, reviews
 from domain.consent import service as consents
 from domain.conversations import service as conversations
+from domain.delivery import team
+from domain.follow_ups import store as follow_ups
+from domain.follow_ups.rules import Due, Topic
+from domain.follow_ups.store import Wish
 from domain.identity import service as identity
 from domain.identity.rules import Role
 from domain.knowledge import service as knowledge
+from domain.knowledge import uploads
+from domain.knowledge.service import About
+from domain.segments import service as segments
 from domain.senders import accounts, domains
 from domain.templates import service as templates
 from domain.webhooks import service as webhooks
-from kernel import db
+from kernel import clock, db
 from kernel.ids import new_id
-from models import AgentQuestion, ImportBatch, Sender, Suppression
+from models import AgentQuestion, AgentTask, ImportBatch, Sender, Suppression
 
 DOCUMENT = create_app().openapi()
 OPERATIONS = [
@@ -43,6 +52,8 @@ BODIES: dict[str, Any] = {
     "change_campaign": {"name": "x"},
     "generate_draft": {},
     "answer_question": {"text": "ja"},
+    "continue_run": {},
+    "decide_brand_rule": {"state": "active"},
     "schedule_campaign": {"at": "2030-01-01T09:00", "time_zone": "Europe/Berlin"},
     "write_revision": {"content": {"languages": {"de": {"email": make.email()}}}},
     "give_feedback": {"revision_id": None, "content_hash": HASH, "comment": "kürzer"},
@@ -59,11 +70,17 @@ BODIES: dict[str, Any] = {
     "change_offer": {"title": "x"},
     "add_message": {"author": "member", "text": "x"},
     "change_template": {"name": "x"},
+    "look_at_rules": {"rules": {"type": "tag", "any_of": ["x"]}},
+    "add_members_to_segment": {"member_ids": ["00000000-0000-7000-8000-000000000000"]},
     "change_user": {"active": True},
     "send_through": {"account_id": None},
     "replace_secret": {"secret": "another password"},
     "pause_account": {"reason": "x"},
     "change_domain": {"dkim": "self"},
+    "move_follow_up": {"at": "2030-01-01T09:00"},
+    "confirm_follow_up": {"option": 1},
+    "answer_task": {"question_id": "00000000-0000-7000-8000-000000000000", "text": "ja"},
+    "comment_task": {"text": "kürzer"},
 }
 
 
@@ -107,12 +124,28 @@ def foreign(tenants) -> dict[str, UUID]:
         run = reviews.generate(session, campaign.id, actor="t")
         question = AgentQuestion(tenant_id=tenants.a, campaign_id=campaign.id, run_id=run.id, code="x", text="x")
         session.add(question)
+        brands.propose(session, ["form_sie"], feedback_id=None, actor="t")
         account = accounts.create(
             session, kind="smtp", label="A", settings={"host": "relay.example", "user": "a"}, secret="pw", actor="t"
         )
         domain = domains.add(session, domain="a.example", dkim_by="relay", actor="t")
+        address = team.add(session, channel="sms", address="+4915112345678", label="A", actor="t")
+        segment = segments.create(session, name="A", kind="static", actor="t")
+        segments.add_members(session, segment.id, [member.id], actor="t")
+        upload = uploads.take(session, About("a.pdf", "application/pdf", "de"), b"x" * 300_000, actor="t")
         session.flush()
+        task = AgentTask(
+            tenant_id=tenants.a, skill="draft_campaign", input={}, input_hash="x", requester="key:x",
+            campaign_id=campaign.id,
+        )  # fmt: skip
+        session.add(task)
+        session.flush()
+        wish = Wish(member.id, Topic.GENERAL, "asked", "person", "de", "email")
+        follow_up = follow_ups.schedule(session, wish, Due.of(clock.now() + timedelta(days=9), "UTC"), actor="t").row
         return {
+            "upload_id": upload.id, "segment_id": segment.id,
+            "follow_up_id": follow_up.id, "rule_id": brands.rules(session)[0].id,
+            "task_id": task.id, "address_id": address.id,
             "campaign_id": campaign.id, "revision_id": revision.id, "run_id": run.id, "question_id": question.id,
             "link_id": link.id, "member_id": member.id, "document_id": document.id, "offer_id": offer.id,
             "conversation_id": conversation.id, "template_id": template.id, "suppression_id": suppression.id,
@@ -124,7 +157,7 @@ def foreign(tenants) -> dict[str, UUID]:
 
 def test_every_id_of_the_paths_is_covered(foreign):
     named = {name for _, path, _ in OPERATIONS for name in re.findall(r"\{(\w+)\}", path)}
-    assert named - set(foreign) <= {"kind", "finding_key"}
+    assert named - set(foreign) <= {"kind", "finding_key", "country"}
 
 
 def test_foreign_and_random_ids_are_not_found_by_any_operation(foreign, clients):

@@ -4,6 +4,7 @@ import secrets
 
 import pytest
 
+from domain.delivery import return_path
 from domain.identity import service as identity
 from domain.identity.rules import Role
 from domain.senders import accounts
@@ -170,3 +171,15 @@ def test_a_viewer_sees_and_changes_nothing(http, clients, tenants):
     assert viewer.post(f"/accounts/{account}/check").status_code == 403
     assert viewer.call("DELETE", f"/accounts/{account}").status_code == 403
     assert viewer.post("/sender-domains", {"domain": "x.example"}).status_code == 403
+
+
+def test_a_domain_names_the_address_for_complaints_which_the_inbound_door_knows_as_ours(clients, tenants, changed):
+    a, b = clients
+    ours = a.post("/sender-domains", {"domain": "complaints.example"}).json()
+    assert ours["complaints_to"] is None
+    theirs = b.post("/sender-domains", {"domain": "complaints.example"}).json()
+    changed(bounce_domain="Rueck.Studio.example")
+    addresses = [c.get(f"/sender-domains/{row['id']}").json()["complaints_to"] for c, row in ((a, ours), (b, theirs))]
+    for address, tenant_id in zip(addresses, (tenants.a, tenants.b), strict=True):
+        signed = return_path.read(address, "rueck.studio.example", lambda _code: [tenants.a, tenants.b])
+        assert (signed.tenant_id, signed.ref_id) == (tenant_id, tenant_id)

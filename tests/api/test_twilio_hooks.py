@@ -3,7 +3,9 @@
 import http.client
 import random
 import time
+from collections import OrderedDict
 from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import urlencode, urlsplit
 from uuid import UUID
 
@@ -12,9 +14,9 @@ import texters
 from fakes import twilio as twilios
 from fakes.twilio import FakeTwilio
 from pydantic import HttpUrl
-from sqlalchemy import func, select, text
+from sqlalchemy import Engine, event, func, select, text
 
-from api.routes import hooks
+from api import hook_callers
 from ariia.tasks import callbacks as tasks
 from ariia.tasks import campaigns as sending
 from channels.twilio.signature import sign
@@ -51,7 +53,7 @@ def other(tenants) -> ProviderAccount:
 
 @pytest.fixture(autouse=True)
 def _patient(monkeypatch) -> None:
-    monkeypatch.setattr(hooks._guesses, "_most", 100_000)
+    monkeypatch.setattr(hook_callers.guesses, "_most", 100_000)
 
 
 def raw(url: str, body: bytes, **headers: str) -> int:
@@ -174,7 +176,7 @@ def _mutate(chance: random.Random, body: str, signature: str) -> tuple[bytes, st
 
 
 def test_a_body_beyond_what_a_provider_sends_is_not_read(account, public):
-    assert raw(inbound_url(public, account), b"a=" + b"x" * 300_000, X_Twilio_Signature="x") == 413
+    assert raw(inbound_url(public, account), b"a=" + b"x" * 300_000, X_Twilio_Signature="x" * 27 + "=") == 413
 
 
 def test_a_stop_is_in_force_before_the_provider_has_its_answer(tenants, account, twilio, public):
@@ -232,10 +234,66 @@ def test_a_webhook_is_answered_quickly(tenants, account, twilio):
 def test_whoever_keeps_signing_wrongly_is_refused_before_any_work_and_nobody_else(
     tenants, account, other, public, monkeypatch
 ):
-    monkeypatch.setattr(hooks, "_guesses", hooks.Guesses("test", most=5))
+    monkeypatch.setattr(hook_callers.guesses, "_most", 5)
+    monkeypatch.setattr(hook_callers.guesses, "_seen", OrderedDict())
     url, foreign = inbound_url(public, account), inbound_url(public, other)
     assert [raw(url, b"Body=x", X_Twilio_Signature="x") for _ in range(8)] == [403] * 5 + [429] * 3
     fields = {"From": texters.PHONE, "Body": "x", "MessageSid": "SM" + "6" * 32}
     assert twilios.post(foreign, fields, "e" * 32) == 200
     assert twilios.post(url, fields, twilios.TOKEN) == 429
     assert count(tenants.a, ConversationMessage) == 0
+
+
+@contextmanager
+def statements() -> Iterator[list[str]]:
+    """What this process asks the database meanwhile."""
+    seen: list[str] = []
+
+    def note(_connection, _cursor, statement, *_more) -> None:
+        seen.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        yield seen
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+
+
+def test_a_flood_of_wrong_signatures_does_not_reach_the_database(tenants, account, public, monkeypatch):
+    monkeypatch.setattr(hook_callers, "_FRESH_SECONDS", 3_600.0)
+    monkeypatch.setattr(hook_callers, "_AGAIN_SECONDS", 3_600.0)
+    url, fields = inbound_url(public, account), {"From": texters.PHONE, "Body": "x", "MessageSid": "SM" + "7" * 32}
+    assert twilios.post(url, fields, "e" * 32) == 403  # looked up, and once more because it did not fit
+    status = f"{public}/hooks/twilio/{account.path_token}/status"
+    token = get_signer().sign("s", tenants.a, account.id)
+    parts = urlsplit(public)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=10)
+
+    def ask(where: str, given: str) -> int:
+        path = urlsplit(where).path
+        connection.request("POST", path, b"Body=x", {"Content-Type": FORM, "X-Twilio-Signature": given})
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status
+
+    wrong = sign("e" * 32, url, [])
+    with statements() as seen:
+        answers = {ask(url, wrong) for _ in range(100)}
+        answers |= {ask(f"{status}/{token}", wrong) for _ in range(100)}
+        answers |= {ask(f"{public}/hooks/twilio/{'y' * 43}/inbound", "short") for _ in range(100)}
+        assert answers == {403}
+        assert {ask(f"{status}/{token[:-2]}xx", wrong) for _ in range(100)} == {404}
+    connection.close()
+    assert seen == []
+    assert twilios.post(url, fields, twilios.TOKEN) == 200
+
+
+def test_a_token_that_was_just_replaced_counts_at_once(tenants, account, public):
+    url = inbound_url(public, account)
+    fields = {"From": texters.PHONE, "Body": "x"}
+    assert twilios.post(url, fields | {"MessageSid": "SM" + "8" * 32}, twilios.TOKEN) == 200
+    with db.tenant_session(tenants.a) as session:
+        accounts.replace_secret(session, account.id, secret="d" * 32, actor="t")
+    assert twilios.post(url, fields | {"MessageSid": "SM" + "9" * 32}, "d" * 32) == 200
+    assert twilios.post(url, fields | {"MessageSid": "SM" + "0" * 32}, twilios.TOKEN) == 403
+    assert count(tenants.a, ConversationMessage) == 2

@@ -1,25 +1,15 @@
 """Webhooks and events over HTTP: the secret is shown once, and every tenant sees its own."""
 
 import pytest
-from fakes.webhook_receiver import WebhookReceiver
 
 from domain.audience import service as audience
 from domain.identity import service as identity
 from domain.identity.rules import Role
-from kernel import db, settings
+from kernel import db
 from tests.api.conftest import Client
 from tests.domain.webhooks.rounds import deliver
 
 HOOK = {"url": "https://crm.studio.example/hooks", "events": ["crm.member.*"]}
-
-
-@pytest.fixture
-def receiver(database):
-    before = settings.get_settings()
-    settings.use(before.model_copy(update={"egress_allow": "127.0.0.0/8"}))
-    with WebhookReceiver() as made:
-        yield made
-    settings.use(before)
 
 
 def made(client, **fields):

@@ -53,19 +53,92 @@ def base(ask: Ask) -> Json:
             "cta_label": label,
             "sign_off": sign_off,
         },
+        "alternative": _other(subject, preheader, paragraphs, label, sign_off)
+        if "Alternative: yes" in ask.text
+        else None,
         "claims": [{"sentence": paragraphs[1], "kind": "price", "source_ids": offers}] if offers else [],
+    }
+
+
+_WORDS = {
+    "de": ["wir freuen uns auf dich.", "Den {offer1_title} gibt es für {offer1_price}."],
+    "en": ["we look forward to you.", "The {offer1_title} is {offer1_price}."],
+}
+
+
+@handles("TextBase")
+def text(ask: Ask) -> Json:
+    language = (_LANGUAGE.findall(ask.text) or ["de"])[-1]
+    words = _WORDS[language]
+    offers = [source for source, kind in sources(ask) if kind == "offer"][:1]
+    claims = [{"sentence": words[1], "kind": "price", "source_ids": offers}] if offers else []
+    return {
+        "lang": language,
+        "text": " ".join(words) if offers else words[0],
+        "cta_label": "Platz sichern" if language == "de" else "Save my place",
+        "claims": claims,
+    }
+
+
+def _other(subject: str, preheader: str, paragraphs: list[str], label: str, sign_off: str) -> Json:
+    return {
+        "subject": subject.replace("{?first_name: {first_name}, }", ""),
+        "preheader": preheader,
+        "paragraphs": paragraphs[::-1],
+        "bullets": [],
+        "cta_label": label,
+        "sign_off": sign_off,
+    }
+
+
+_GROUP = re.compile(r"Group ([\w-]+): language (de|en); ")
+_OPENERS = {"de": "schön, dass du bei uns bist.", "en": "good to have you with us."}
+
+
+@handles("CohortBatch")
+def cohorts(ask: Ask) -> Json:
+    return {
+        "items": [
+            {
+                "cohort_id": found[1],
+                "opener": f"{_OPENERS[found[2]]} {{?favourite_course: {{favourite_course}}!}}",
+                "benefit": "",
+                "cta": "Los geht es" if found[2] == "de" else "Let us go",
+                "sms_line": _OPENERS[found[2]],
+                "claims": [],
+            }
+            for found in _GROUP.finditer(ask.text)
+        ]
+    }
+
+
+_SPOT = re.compile(r'\{"ref": "(f\d+)", "place": "([^"]*)", "text": ("(?:[^"\\]|\\.)*"), "wrong": \[[^\n]*\]\}')
+
+
+@handles("Edits")
+def edits(ask: Ask) -> Json:
+    """Turn exclamation marks into full stops and drop what no source says; a subject gets another word."""
+    items = []
+    for found in _SPOT.finditer(ask.text):
+        text = json.loads(found[3]).replace("!", ".")
+        if found[2].endswith(".subject"):
+            text = f"Neu: {text}"
+        items.append({"ref": found[1], "text": re.sub(r"\s*\d+ ?%[^.]*\.?", "", text) or "Neu."})
+    return {"items": items, "claims": []}
+
+
+def unchanged(ask: Ask) -> Json:
+    """Return every text as it is: a model that does not mend."""
+    return {
+        "items": [{"ref": found[1], "text": json.loads(found[3])} for found in _SPOT.finditer(ask.text)],
+        "claims": [],
     }
 
 
 @handles("Scope")
 def scope(ask: Ask) -> Json:
     wish = json.dumps(ask.messages[-1]["content"], ensure_ascii=False).lower()
-    return {
-        "shorter": "kürz" in wish or "short" in wish,
-        "no_exclamation": "ausruf" in wish,
-        "address": "sie" if "per sie" in wish else None,
-        "tone": None,
-        "other_offer": False,
-        "other_subject": False,
-        "other": "",
-    }
+    asks = [
+        name for name, word in (("audience", "zielgruppe"), ("facts", "erwähn"), ("tone", "klingt")) if word in wish
+    ]
+    return {"touches": asks or ["other"], "languages": [], "fields": [], "unclear": "" if asks else "unklar"}

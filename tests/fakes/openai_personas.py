@@ -54,7 +54,7 @@ def answer(ask: Ask, persona: Persona, handlers: dict[str, Handler]) -> Json:
     else:
         value = handler(ask) if handler else fill(ask.schema)
     bend = _BENDS.get(persona)
-    return _map_texts(value, ask.schema, bend(ask)) if bend else value
+    return _map_texts(value, ask.schema, bend(ask), fits=persona is Persona.OBEDIENT) if bend else value
 
 
 _PHRASES = {
@@ -98,16 +98,27 @@ def _limit(schema: Json, pattern: str, default: int) -> int:
     return int(found[1]) if found else default
 
 
-def _map_texts(value: Any, schema: Json, change: Callable[[str], str]) -> Any:
+_NO_COPY = re.compile(r"(?:^|_)(?:id|ids|ref|lang|objective|questions)$")  # a bad model that minds the form is worse
+
+
+def _map_texts(value: Any, schema: Json, change: Callable[[str], str], *, fits: bool = False) -> Any:
+    """Change every free text; with `fits` none gets longer than its form allows."""
     if "anyOf" in schema:
         fitting = [option for option in schema["anyOf"] if _fits(value, option)]
-        return _map_texts(value, fitting[0], change) if fitting else value
+        return _map_texts(value, fitting[0], change, fits=fits) if fitting else value
     if isinstance(value, dict) and schema.get("type") == "object":
-        return {key: _map_texts(each, schema["properties"].get(key, {}), change) for key, each in value.items()}
+        return {
+            key: each
+            if _NO_COPY.search(key)
+            else _map_texts(each, schema["properties"].get(key, {}), change, fits=fits)
+            for key, each in value.items()
+        }
     if isinstance(value, list) and schema.get("type") == "array":
-        return [_map_texts(each, schema["items"], change) for each in value]
+        return [_map_texts(each, schema["items"], change, fits=fits) for each in value]
     free = isinstance(value, str) and "enum" not in schema and schema.get("type") == "string"
-    return change(value) if free else value
+    if not free:
+        return value
+    return change(value)[: _limit(schema, "at most (\\d+) characters", 10_000)] if fits else change(value)
 
 
 def _fits(value: Any, option: Json) -> bool:
@@ -127,7 +138,7 @@ _ORDERS = re.compile(
 
 def _obey(ask: Ask) -> Callable[[str], str]:
     data = "\n".join(message["content"] for message in ask.messages if message["role"] != "system")
-    orders = " ".join(found[0].strip() for found in _ORDERS.finditer(data))
+    orders = " ".join(dict.fromkeys(found[1].strip() for found in _ORDERS.finditer(data)))
     return lambda text: f"{orders} {text}" if orders else text
 
 

@@ -183,6 +183,9 @@ def ask_of(body: Json) -> Ask:
     return Ask("", {}, body["messages"])
 
 
+_AZURE = re.compile(r"/openai/deployments/(?P<deployment>[^/]+)/chat/completions")
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = False
     block_on_close = True
@@ -211,6 +214,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         fake = self.server.fake
         raw = self.rfile.read(int(self.headers.get("content-length") or 0))
+        if self.path.partition("?")[0].endswith("/embeddings"):
+            self._embed(json.loads(raw))
+            return
         refusal, body = self._refusal(raw)
         if refusal is not None:
             self._record(body, getattr(ask_of(body), "name", "") if _has_messages(body) else "", "", 0, refusal)
@@ -226,6 +232,23 @@ class _Handler(BaseHTTPRequestHandler):
         self._record(body, ask.name, step.name, tokens)
         self._play(step, json.dumps(completion, ensure_ascii=False).encode())
 
+    def _embed(self, body: Json) -> None:
+        """Answer with small vectors that depend on the text alone, the last one first: the index tells the order."""
+        fake = self.server.fake
+        step = fake.next_step("Embedding")
+        rows = [
+            {"object": "embedding", "index": n, "embedding": [float(len(text)), float(text.count("e")), 1.0]}
+            for n, text in enumerate(body["input"])
+        ]
+        made: Json = {
+            "object": "list",
+            "data": rows[::-1],
+            "model": body["model"],
+            "usage": {"prompt_tokens": 1, "total_tokens": 1},
+        }
+        self._record(body, "Embedding", step.name, 0)
+        self._play(step, step.raw if step.raw is not None else json.dumps(made).encode())
+
     def _refusal(self, raw: bytes) -> tuple[Refusal | None, Any]:
         fake = self.server.fake
         try:
@@ -233,9 +256,17 @@ class _Handler(BaseHTTPRequestHandler):
         except ValueError:
             return Refusal("We could not parse the JSON body of your request."), None
         scheme, _, key = (self.headers.get("authorization") or "").partition(" ")
+        path, _, query = self.path.partition("?")
+        azure = _AZURE.fullmatch(path)
+        if azure is not None:
+            scheme, key = "Bearer", self.headers.get("api-key") or ""
+            if "api-version=" not in query:
+                return Refusal("Resource not found", status=404), body
         if scheme != "Bearer" or not key or (fake.api_key and key != fake.api_key):
             return Refusal("Incorrect API key provided", None, "invalid_api_key", 401), body
-        if self.path != "/v1/chat/completions":
+        if path != "/v1/chat/completions" and (
+            azure is None or azure["deployment"] != body.get("model", azure["deployment"])
+        ):
             return Refusal(f"Invalid URL (POST {self.path})", status=404), body
         return refusal_of(body, fake.refuses), body
 

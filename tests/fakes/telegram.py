@@ -39,6 +39,9 @@ class FakeTelegram(HttpProvider):
             case "setWebhook":
                 self.webhook = fields
                 return 200, {"ok": True, "result": True}
+            case "deleteWebhook":
+                self.webhook = {}
+                return 200, {"ok": True, "result": True}
             case "sendMessage":
                 return self._message(fields, seen.at)
         return 404, {"ok": False, "error_code": 404, "description": "Not Found"}

@@ -9,6 +9,7 @@ import pytest
 import uvicorn
 
 from api.app import create_app
+from api.guesses import Guesses
 from ariia.demo.client import Browser
 from kernel import settings
 from preview import routes
@@ -32,6 +33,12 @@ def site(database) -> Iterator[str]:
     server.should_exit = True
     thread.join(timeout=10)
     listener.close()
+
+
+@pytest.fixture(autouse=True)
+def _nobody_guessed_before(monkeypatch) -> None:
+    """Wrong links of one test slow down no other test."""
+    monkeypatch.setattr(routes, "_guesses", Guesses("preview"))
 
 
 @pytest.fixture

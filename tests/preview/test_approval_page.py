@@ -8,16 +8,16 @@ from urllib.parse import urlsplit
 
 import make
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, update
 
 from api import pages
 from ariia.demo.client import Browser, Form, Page
-from domain.campaigns import previews, reviews
+from domain.campaigns import previews, reviews, revisions
 from domain.campaigns import service as campaigns
 from domain.campaigns.reviews import Decision
 from kernel import clock, db
 from kernel.errors import IllegalStep
-from models import AuditEntry, Campaign, Review
+from models import AgentRun, AgentStep, AuditEntry, Campaign, Member, Review
 from tests.preview import studio as studios
 from tests.preview.raw import raw
 from tests.preview.studio import Studio
@@ -330,7 +330,7 @@ def test_a_change_leads_whoever_asked_to_the_next_version_and_nobody_else(studio
     working = browser.submit(form, name="Mara", decision="revise", wishes="shorter", comment="Ohne „Schön“.")
     assert "Der Agent überarbeitet den Entwurf" in working.answer.text
     assert '<noscript><meta http-equiv="refresh" content="5"></noscript>' in working.answer.text
-    assert 'data-progress="working"' in working.answer.text
+    assert 'data-progress="working 0"' in working.answer.text
     assert not any(form.method == "post" for form in working.forms)
     studios.rewrite(studio, subject="{?first_name: {first_name}, }komm zurück für 29 €")
     old = browser.open(url)
@@ -560,3 +560,67 @@ def test_whoever_tries_many_links_is_slowed_down_and_a_good_link_still_opens(url
     assert status == 429
     assert 1 <= int(headers["retry-after"]) <= 60
     assert raw(url)[0] == 200
+
+
+def grouped(studio: Studio) -> None:
+    """Give everybody who came long ago and likes back training words of their own."""
+    with db.tenant_session(studio.tenant_id) as session:
+        campaign = campaigns.get(session, studio.campaign_id)
+        before = revisions.current(session, campaign)
+        items = [
+            {"id": "de-away", "language": "de", "stage": "away", "interest": None, "size": 40, "claims": [],
+             "texts": {"blocks.2.text": "wir haben dich lange nicht gesehen."}},
+        ]  # fmt: skip
+        content = before.content_json | {"cohorts": {"bounds": {"new": 30, "active": 14, "quiet": 60}, "items": items}}
+        revisions.store(
+            session, campaign.id, content_json=content, origin="model", author="agent:x", parent_id=before.id,
+            sources=before.sources_json, claims=before.claims_json, findings=[],
+        )  # fmt: skip
+        session.execute(update(Member).values(last_visit_at=None, joined_on=None))
+        session.execute(
+            update(Member).where(Member.first_name == "Jana").values(last_visit_at=clock.now() - timedelta(days=90))
+        )
+
+
+def test_a_member_of_a_group_is_shown_its_words_and_everybody_else_the_base_copy(studio, browser, site):
+    grouped(studio)
+    url = f"{site}/p/{studios.link(studio)}"
+    page = browser.open(url).answer.text
+    with db.tenant_session(studio.tenant_id) as session:
+        ids = {row.first_name: str(row.id) for row in session.execute(select(Member)).scalars()}
+    jana = browser.open(f"{url}?member={ids['Jana']}&view=text").answer.text
+    joerg = browser.open(f"{url}?member={ids['Jörg']}&view=text").answer.text
+    assert "wir haben dich lange nicht gesehen." in jana
+    assert "Worte für die Gruppe: lange nicht da" in jana
+    assert "40 Personen" in jana
+    assert "wir haben dich lange nicht gesehen." not in joerg.partition("Was sich seit Version")[0]
+    assert "Worte für die Gruppe" not in joerg
+    assert "lange nicht da" in page
+
+
+def test_a_change_can_be_confined_to_ticked_places(studio, browser, url):
+    form = form_of(browser.open(url))
+    answer = browser.submit(form, name="Mara", decision="revise", comment="frischer", places="de.email.subject").answer
+    assert answer.status == 200
+    with db.tenant_session(studio.tenant_id) as session:
+        review = session.execute(select(Review)).scalars().one()
+        assert review.scope == {"places": [{"language": "de", "channel": "email", "field": "subject"}]}
+
+
+def test_a_place_that_is_not_in_the_draft_is_refused(studio, browser, url):
+    form = form_of(browser.open(url))
+    answer = browser.submit(form, name="Mara", decision="revise", comment="x", places="de.email.nowhere").answer
+    assert answer.status == 422
+    assert traces(studio)[0] == "pending_review"
+
+
+def test_the_page_shows_how_far_the_agent_is(studio, browser, url):
+    form = form_of(browser.open(url))
+    browser.submit(form, name="Mara", decision="revise", wishes="shorter")
+    with db.tenant_session(studio.tenant_id) as session:
+        run = session.execute(select(AgentRun)).scalars().one()
+        session.add(AgentStep(tenant_id=studio.tenant_id, run_id=run.id, node="base", status="done", ms=5, info={}))
+    text = browser.open(url).answer.text
+    assert 'data-progress="working 60"' in text
+    assert '<progress max="100" value="60"' in text
+    assert "Schreiben" in text

@@ -1,5 +1,6 @@
 """The approval page of an SMS, a WhatsApp and a Telegram message: what it shows is what is sent."""
 
+import html
 import re
 
 import pytest
@@ -18,11 +19,11 @@ from tests.preview import studio as studios
 TARGET = "https://www.lindenhof.example/comeback"
 
 
-def shown(html: str) -> str:
+def shown(page: str) -> str:
     """The words of the bubble."""
-    bubble = re.search(r'<p class="bubble"[^>]*>(.*?)</p>', html, re.DOTALL)
+    bubble = re.search(r'<p class="bubble"[^>]*>(.*?)</p>', page, re.DOTALL)
     assert bubble is not None
-    return re.sub(r"<[^>]+>", "", bubble[1])
+    return html.unescape(re.sub(r"<[^>]+>", "", bubble[1]))
 
 
 @pytest.mark.parametrize("channel", ["sms", "whatsapp", "telegram"])
@@ -43,8 +44,8 @@ def test_the_bubble_says_to_each_person_what_is_sent_to_them(channel, studio, br
         }
     assert len(set(sent.values())) > 1
     for person, body in sent.items():
-        html = browser.open(f"{site}/p/{studios.link(chat)}?member={person}").answer.text
-        assert shown(html) == re.sub(r"(?<!\w)\*([^*\n]+)\*(?!\w)", r"\1", body)
+        page = browser.open(f"{site}/p/{studios.link(chat)}?member={person}")
+        assert shown(page.answer.text) == re.sub(r"(?<!\w)\*([^*\n]+)\*(?!\w)", r"\1", body)
 
 
 def test_an_sms_page_has_no_mail_on_it_and_asks_back_with_the_text(studio, browser, site):
@@ -72,7 +73,7 @@ def test_a_template_shows_what_fills_its_variables(studio, browser, site):
     assert re.findall(r'aria-hidden="true">(\d)</span>([^<]+)</p>', text) == [
         ("1", "Studio Lindenhof"),
         ("2", "29 €"),
-        ("3", TARGET),
+        ("3", f"{TARGET}?utm_source=ariia&amp;utm_medium=whatsapp&amp;utm_campaign=herbst&amp;utm_content=link-1"),
     ]
 
 

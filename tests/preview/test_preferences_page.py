@@ -1,8 +1,12 @@
 """The page of choices: per channel and purpose, one button for everything, and machines change nothing."""
 
+import email
+import email.policy
+import html
 import re
 from dataclasses import dataclass
 from datetime import timedelta
+from email.message import EmailMessage
 from uuid import UUID
 
 import make
@@ -259,16 +263,53 @@ def test_scanner_changes_nothing(reader, site):
     ingest.stop()
 
 
-def test_listmonk_3063_no_fake_one_click(reader, site):
-    """Every address that a mail offers for one-click unsubscribing changes something when it is posted to."""
+def mail_of(reader: Reader, *, tracked: bool) -> bytes:
+    """The mail as it is sent to the reader."""
     with db.tenant_session(reader.tenant_id) as session:
         message = session.get_one(Message, (reader.tenant_id, reader.message_id))
         campaign = campaigns.get(session, message.campaign_id)
-        revision = revisions.current(session, campaign)
-        rendering = render.prepare(session, campaign, revision)
-        mail = rendering.message(
-            message.id, message.address, MemberFacts(id=reader.member_id, first_name="Jana"), "de", tracked=True
+        rendering = render.prepare(session, campaign, revisions.current(session, campaign))
+        return rendering.message(
+            message.id, message.address, MemberFacts(id=reader.member_id, first_name="Jana"), "de", tracked=tracked
         )
+
+
+def links_of(mail: bytes, site: str) -> set[str]:
+    """Every address of the service that stands in a mail, in its headers, its text and its page."""
+    parsed = email.message_from_bytes(mail, policy=email.policy.default)
+    assert isinstance(parsed, EmailMessage)
+    parts = [str(parsed["List-Unsubscribe"])]
+    for kind in ("plain", "html"):
+        part = parsed.get_body((kind,))
+        assert part is not None
+        parts.append(html.unescape(part.get_content()))
+    return {link for part in parts for link in re.findall(rf"{re.escape(site)}[^\s\"<>]+", part)}
+
+
+NO_WISH = [[], [("List-Unsubscribe", "1")], [("shown", "email:marketing")], [("sure", "yes")], [("action", "")]]
+
+
+@pytest.mark.parametrize("tracked", [True, False])
+def test_a_filter_that_follows_every_link_of_a_mail_changes_nothing(reader, site, tracked):
+    links = links_of(mail_of(reader, tracked=tracked), site)
+    assert {reader.url, reader.unsubscribe} <= links
+    assert len(links) == (4 if tracked else 2)
+    before = (reader.states(), reader.suppressed(), reader.entries())
+    for link in sorted(links):
+        for method in ("GET", "HEAD"):
+            assert raw(link, method)[0] in {200, 302}
+        for method in ("OPTIONS", "PUT", "DELETE", "PATCH"):
+            assert raw(link, method)[0] in {200, 204, 302, 405}
+        for form in NO_WISH:
+            assert raw(link, "POST", form)[0] in {200, 302, 405, 422}
+    assert raw(reader.url, "POST", ONE_CLICK)[0] == 422
+    assert (reader.states(), reader.suppressed(), reader.entries()) == before
+    ingest.stop()
+
+
+def test_listmonk_3063_no_fake_one_click(reader, site):
+    """Every address that a mail offers for one-click unsubscribing changes something when it is posted to."""
+    mail = mail_of(reader, tracked=True)
     headers = mail.partition(b"\r\n\r\n")[0].decode().replace("\r\n ", "")
     uris = re.findall(r"<(https?://[^>]+)>", re.search(r"(?m)^List-Unsubscribe: (.*)$", headers)[1])
     assert len(uris) == 1

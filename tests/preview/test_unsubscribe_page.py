@@ -151,11 +151,27 @@ def test_an_unknown_action_does_nothing(sent):
     assert suppressed(sent) == []
 
 
+@pytest.mark.parametrize("value", ["", "1", "yes", "One-Click-Off", "oneclick"])
+def test_only_the_words_of_the_standard_are_one_click(sent, value):
+    assert raw(sent.url, "POST", {"List-Unsubscribe": value})[0] == 422
+    assert suppressed(sent) == []
+
+
+@pytest.mark.parametrize("value", ["One-Click", "one-click", " One-Click "])
+def test_one_click_needs_no_exact_letters(sent, value):
+    assert raw(sent.url, "POST", {"List-Unsubscribe": value})[0] == 200
+    assert suppressed(sent) == ["jana@mail.example"]
+
+
 def test_the_link_of_a_preview_explains_itself(site):
     status, _, body = raw(f"{site}/u/preview?l=de")
     assert status == 200
     assert "Hier melden sich Empfänger ab" in body
     assert raw(f"{site}/u/preview", "POST", ONE_CLICK)[0] == 404
+    status, _, body = raw(f"{site}/preferences/preview?l=de")
+    assert status == 200
+    assert "Hier wählen Empfänger aus" in body
+    assert raw(f"{site}/preferences/preview", "POST", {"action": "all_off"})[0] == 404
 
 
 def test_the_page_speaks_the_language_of_the_message_and_addresses_nobody(sent):

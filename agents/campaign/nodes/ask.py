@@ -24,6 +24,7 @@ def ask(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
                     run_id=context.run_id,
                     code=question["code"],
                     text=question["text"],
+                    options=question["options"],
                     created_by=f"agent:{context.run_id}",
                 )
                 for question in state["questions"]

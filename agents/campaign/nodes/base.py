@@ -15,7 +15,7 @@ def base(task: BaseTask, runtime: Runtime[Context]) -> dict[str, Any]:
 
 def written(writer: Writer, task: BaseTask) -> Copy:
     """Return the copy of one language in the form that its channel needs."""
-    plan, language, sources, style = task["plan"], task["language"], task["sources"], task["style"]
+    plan, language, desk = task["plan"], task["language"], task["desk"]
     if task["channel"] == "email":
-        return writer.base(plan, language, sources, style, task["feedback"])
-    return writer.text(plan, language, sources, style, task["feedback"], channel=task["channel"])
+        return writer.base(plan, language, desk, alternative=task["alternative"])
+    return writer.text(plan, language, desk, channel=task["channel"])

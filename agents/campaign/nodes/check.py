@@ -8,9 +8,11 @@ from agents.campaign.context import Context
 from agents.campaign.state import State
 from domain.campaigns import frame
 from domain.campaigns import service as campaigns
-from domain.content import checks
+from domain.content import checks, cohorts
+from domain.content.findings import Finding, Material, warn
 
 LIMIT = 2
+_OF_THE_RUN = {"feedback_not_understood", "question_open"}
 
 
 def check(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
@@ -19,9 +21,43 @@ def check(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         campaign = campaigns.get(session, context.campaign_id)
         pinned = [source.as_json() for source in state["sources"]]
         material = frame.material(session, campaign, state["content"], pinned)
-    found = [finding.as_json() for finding in checks.check_revision(state["content"], material)]
-    kept = [finding for finding in state["findings"] if finding["code"] == "feedback_not_understood"]
-    return {"findings": kept + found}
+    content, found = state["content"], checks.check_revision(state["content"], material)
+    if not state["mends"] or state["repairs"] >= LIMIT:
+        content, found = _without_bad_cohorts(content, found, material)
+    missing = [_missing(cohort_id) for cohort_id in state.get("problems", [])]
+    kept = [finding for finding in state["findings"] if finding["code"] in _OF_THE_RUN]
+    left = {each["id"] for each in (content.get(cohorts.KEY) or {}).get("items", ())}
+    claims = [claim for claim in state["claims"] if claim.get("cohort") in {None, *left}]
+    return {
+        "content": content,
+        "claims": claims,
+        "findings": kept + [finding.as_json() for finding in [*found, *missing]],
+    }
+
+
+def _without_bad_cohorts(
+    content: dict[str, Any], found: list[Finding], material: Material
+) -> tuple[dict[str, Any], list[Finding]]:
+    """Give the members of a cohort whose copy cannot be mended the base copy: nothing of theirs stops the rest."""
+    keys = {finding.path.partition(".")[0] for finding in found if finding.severity == "block"}
+    bad = {key.partition("#")[2] for key in keys if "#" in key}
+    if not bad:
+        return content, found
+    given = content[cohorts.KEY]
+    items = [each for each in given["items"] if each["id"] not in bad]
+    less = {**content, cohorts.KEY: {**given, "items": items}}
+    return less, [*checks.check_revision(less, material), *(_missing(cohort_id) for cohort_id in sorted(bad))]
+
+
+def _missing(cohort_id: str) -> Finding:
+    language = cohort_id.partition("-")[0]
+    return warn(
+        "cohort_missing",
+        f"{language}#{cohort_id}",
+        cohort_id,
+        "Für diese Gruppe gibt es keine eigenen Worte; sie bekommt den Grundtext.",
+        "There are no words of its own for this group; it gets the base copy.",
+    )
 
 
 def blockers(state: State) -> list[dict[str, Any]]:

@@ -1,31 +1,33 @@
-"""Write the languages with blockers again, with their findings as the order."""
+"""Write the texts with blockers again, only those, each with its findings as the order; one call for all of them."""
 
+from dataclasses import replace
 from typing import Any
 
 from langgraph.runtime import Runtime
 
 from agents.campaign.context import Context
-from agents.campaign.nodes.base import written
 from agents.campaign.nodes.check import blockers
-from agents.campaign.state import BaseTask, State
+from agents.campaign.nodes.edit import written
+from agents.campaign.state import Spot, State
+from domain.content import places
+
+_AGAIN = "The last try was still wrong: say it in another way, or leave it out."
 
 
 def repair(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
-    mended = dict(state.get("mended", {}))
-    for language in state["languages"]:
-        orders = [
-            f"{finding['path']}: {finding['reason_en']}"
-            for finding in blockers(state)
-            if finding["path"].startswith(f"{language}.")
-        ]
-        if orders:
-            task = BaseTask(
-                channel=state["channel"],
-                language=language,
-                plan=state["plan"],
-                sources=state["sources"],
-                style=state["style"],
-                feedback=[*state["feedback"], *orders],
-            )
-            mended[language] = written(runtime.context.writer, task)
-    return {"mended": mended, "repairs": state["repairs"] + 1}
+    found = spots(state)
+    if state["repairs"]:
+        found = [replace(spot, orders=(*spot.orders, _AGAIN)) for spot in found]
+    return {**written(state, runtime, found), "repairs": state["repairs"] + 1}
+
+
+def spots(state: State) -> list[Spot]:
+    """Return the texts with blockers; a finding on a whole message means every text of it."""
+    orders: dict[str, list[str]] = {}
+    texts = places.texts(state["content"], state["channel"])
+    for finding in blockers(state):
+        path, order = str(finding["path"]), f"{finding['reason_en']} {finding['excerpt']}".strip()
+        hit = [each for each in texts if each == path or each.startswith(f"{path}.")]
+        for each in hit:
+            orders.setdefault(each, []).append(order)
+    return [Spot(path, texts[path], tuple(dict.fromkeys(found))) for path, found in orders.items()]

@@ -1,10 +1,12 @@
-"""Find and pin the sources: every valid offer and the best chunks per language. A second try sees the same ones."""
+"""Find and pin the sources: every valid offer and, where the plan has it, the best chunks per language."""
 
 from typing import Any
 
 from langgraph.runtime import Runtime
+from sqlalchemy.orm import Session
 
 from agents import guards
+from agents.campaign import pins
 from agents.campaign.context import Context
 from agents.campaign.state import Source, State
 from domain.knowledge import service as knowledge
@@ -18,20 +20,21 @@ def retrieve(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     context = runtime.context
     with context.open_session() as session:
         run = session.get_one(AgentRun, context.run_id)
-        if run.inputs_json is not None:
-            return {"sources": [_read(source) for source in run.inputs_json["sources"]]}
-        found = []
-        for offer in knowledge.valid_offers(session):
-            pinned = of_offer(offer)
-            found.append(Source(str(pinned.id), "offer", pinned.title, pinned.text, pinned.hash, ""))
-        for language in state["languages"]:
-            for hit in knowledge.search(session, state["goal"], language=language, limit=_CHUNKS):
-                text = guards.clean(hit.text)
-                title = f"{hit.document_title}: {hit.heading}" if hit.heading else hit.document_title
-                found.append(Source(str(hit.chunk_id), "chunk", title, text, hit.hash, language))
-        run.inputs_json = {"sources": [source.as_json() for source in found], "languages": state["languages"]}
-        session.flush()
-        return {"sources": found}
+        rows = pins.pinned(session, run, "sources", lambda: [source.as_json() for source in _found(session, state)])
+    return {"sources": [_read(row) for row in rows]}
+
+
+def _found(session: Session, state: State) -> list[Source]:
+    found = []
+    for offer in knowledge.valid_offers(session):
+        pinned = of_offer(offer)
+        found.append(Source(str(pinned.id), "offer", pinned.title, pinned.text, pinned.hash, ""))
+    for language in state["languages"] if state["level"].knowledge else ():
+        for hit in knowledge.search(session, state["goal"], language=language, limit=_CHUNKS):
+            text = guards.clean(hit.text)
+            title = f"{hit.document_title}: {hit.heading}" if hit.heading else hit.document_title
+            found.append(Source(str(hit.chunk_id), "chunk", title, text, hit.hash, language))
+    return found
 
 
 def _read(row: dict[str, Any]) -> Source:

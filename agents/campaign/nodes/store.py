@@ -30,12 +30,14 @@ def store(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
             session,
             context.campaign_id,
             content_json=state["content"],
-            origin=context.writer.name,
+            origin=str(state["content"].get("origin") or context.writer.name),
             author=f"agent:{context.run_id}",
             parent_id=run.parent_revision_id,
             run_id=context.run_id,
             sources=[source.as_json() for source in state["sources"] if source.id in used],
             claims=state["claims"],
             findings=state["findings"],
+            prompt_versions=context.writer.provenance(),
+            plan=state["plan"].model_dump(),
         )
         return {"revision_id": str(revision.id)}

@@ -61,7 +61,7 @@ EN: dict[str, Phrases] = {
         closing="",
     ),
     "birthday": Phrases(
-        subjects=("All the best{?first_name: , {first_name}}", "Happy birthday from {studio}"),
+        subjects=("Warm wishes{?first_name: , {first_name}}", "Happy birthday from {studio}"),
         preheader="The whole team wishes you a lovely day.",
         opening="The whole team wishes you a happy birthday and a lovely day.",
         lively="The whole team wishes you a happy birthday and a lovely day!",

@@ -5,6 +5,7 @@ drafts of it are labelled as made from templates.
 """
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from agents.campaign.feedback import Style
@@ -14,6 +15,7 @@ from agents.llm.builtin import goals, phrases, phrases_text
 from agents.llm.builtin.phrases import Phrases
 from agents.llm.builtin.phrases_de import DU, SIE
 from agents.llm.builtin.phrases_en import EN
+from domain.brand.service import UNSAVED, Brand
 
 NAME = "builtin"
 _ANGLES: dict[str, Any] = {
@@ -69,8 +71,30 @@ def _stems(text: str) -> set[str]:
     return {word[:6] for word in re.findall(r"[^\W\d_]{4,}", text.casefold())}
 
 
-def base(plan_: BriefPlan, language: str, sources: list[Source], style: Style) -> CampaignBase:
-    """Return the copy of one language."""
+def subjects_for(plan_: BriefPlan, language: str, form: str) -> list[str]:
+    """Return the subjects that fit a plan."""
+    said = phrases_for(plan_.objective, language, form).subjects
+    return [text for text in said if plan_.offer_ids or "offer1" not in text]
+
+
+def base(
+    plan_: BriefPlan,
+    language: str,
+    sources: list[Source],
+    style: Style,
+    *,
+    brand: Brand = UNSAVED,
+    alternative: bool = False,
+) -> CampaignBase:
+    """Return the copy of one language, and a second one with another subject and opening where it is asked for."""
+    made = _copy(plan_, language, sources, style, brand)
+    if not alternative:
+        return made
+    other = replace(style, subject=style.subject + 1, short=not style.short)
+    return made.model_copy(update={"alternative": _copy(plan_, language, sources, other, brand).email})
+
+
+def _copy(plan_: BriefPlan, language: str, sources: list[Source], style: Style, brand: Brand) -> CampaignBase:
     said = phrases_for(plan_.objective, language, style.form)
     key = (language, style.form)
     has_offer = bool(plan_.offer_ids)
@@ -90,16 +114,17 @@ def base(plan_: BriefPlan, language: str, sources: list[Source], style: Style) -
         paragraphs.append(phrases.PERSONAL[key])
     elif not style.short and not has_offer:
         paragraphs.append(said.extra)
-    subjects = [text for text in said.subjects if has_offer or "offer1" not in text]
+    subjects = subjects_for(plan_, language, style.form)
+    signed = f"{brand.sign_off}\n{{sender_name}}" if brand.sign_off else phrases.SIGN_OFF[key]
     copy = EmailCopy(
         subject=subjects[(style.subject + style.variation) % len(subjects)],
         preheader=phrases.OFFER_PREHEADER[language] if has_offer else said.preheader,
         paragraphs=[_calm(text) if not style.exclamation else text for text in paragraphs],
         bullets=[],
         cta_label=said.cta,
-        sign_off=phrases.SIGN_OFF[key],
+        sign_off=signed,
     )
-    return CampaignBase(lang="de" if language == "de" else "en", email=copy, claims=claims)
+    return CampaignBase(lang="de" if language == "de" else "en", email=copy, alternative=None, claims=claims)
 
 
 def text(plan_: BriefPlan, language: str, style: Style, channel: str) -> TextBase:

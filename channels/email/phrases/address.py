@@ -5,10 +5,6 @@ from channels.email.reasons import Reason
 # fmt: off
 ROWS: tuple[tuple[Reason, str], ...] = (
     # The address itself.
-    (Reason.FILTERED, r"""
-        other mail system problem
-        mail system problem
-    """),
     (Reason.USER_UNKNOWN, r"""
         <who>[^a-z@]{0,4}(?:@ ?)?[^a-z]{0,4}(?:is |was |were |are |has been |address )?(?:an? )?unknown
         <who>[^a-z@]{0,4}(?:@ ?)?[^a-z]{0,4}(?:is |was |were |are |has been |address )?(?:an? )?invalid
@@ -40,53 +36,59 @@ ROWS: tuple[tuple[Reason, str], ...] = (
         undeliverable (?:or \w{1,12} )?(?:local |remote |virtual |(?:final )?delivery |smtp |e?-?mail )?<who>
         <who> <near>(?:does|do|did)(?: not|n.t|es not) (?:currently )?(?:exist|have|match)
         <who> <near>(?:could|can|can)(?: ?not|n.t) be (?:found|resolved|located)
-        <who> <near>not (?:found|listed|known|exist|be found)
+        <who> <near>(?<!may )(?<!might )(?<!could )(?<!probably )(?<!possibly )not (?:found|listed|known|exist|be found)
         (?:does|do|did)(?: ?not|n.t) (?:exist|have an? .{0,60}(?:account|mailbox))\b
-        \bnot exists?\b
+        does no exists?
+        not (?:a )?(?:user|mail ?box|recipient|customer) (?:of|on|at)\b
+        (?<!may )(?<!might )(?<!could )(?<!probably )(?<!possibly )\bnot exists?\b
         no such (?:person|name|alias)
         no longer (?:exists?|valid|in use|employed|works|with|active|have|at|accept)
         does not have an? .{0,40}(?:account|mailbox)
         no (?:mailbox|user|account|recipient|one|person|such)s? (?:found|here|by that name)
         no (?:mailbox|user|account|recipient|one|person|such)s? (?:with that|available for|matching|of that)
         not (?:a )?(?:known|valid|local) (?:user|recipient|mailbox|address|account)
-        not our customer
+        not (?:our|an?) (?:customer|subscriber|user|mail ?box)
+        (?:is ?n.t|not) (?:in|on|part of) (?:our|the|this|any) (?:records?|director|database|user list|list of)
+        (?:nobody|no one|no-one) .{0,30}(?:name|address)
+        no(?: such)? (?:[a-z]{3,12} ){1,3}(?:by|with|of) (?:that|this) (?:user ?|mailbox ?|account ?)?name
+        no matching (?:<who>)
+        not match any (?:<who>)
+        (?:we|server|system) (?:do|does)(?: not|n.t) have (?:a |an |any |this |that |such )*<who>
+        bad (?:recipient|rcpt|mail ?box|user|destination (?:mail ?box|address))
+        wrong (?:recipient|user|mail ?box|e-?mail address|address)
+        (?:mis-?typed|mis-?spell?ed|misspelt) (?:<who>)
+        <who> <near>(?:has |have )?(?:left|gone|ceased to exist|never existed)\b
+        <who> <near>not (?:on|at|hosted|handled|served|configured|available|recogni[sz]ed|provisioned|deliverable)
+        (?:unknown|not known) (?:to|at|on|by|here)\b
+        no mail ?drop
+        dead (?:<who>)
+        does(?: not|n.t) live here
+        don.?t exists? (?:that )?<who>
+        <who> (?:[a-z]{1,8} ){0,2}(?:doesnt|dont|not) exists?
+        <who> .{0,20}\bno exists?\b
+        \b(?:rcp|int)-p[134]\b
+        (?:check|verify) (?:the )?(?:spelling|address) .{0,60}(?:not found|does ?n.t exist|does not exist)
         unknown (?:local|virtual)
-        not (?:listed|found|known) in
+        not (?:listed|found|known) in (?!.{0,12}(?:dns|header|spf|rdns|zone))
         recip(?:ient)?notfound
-        (?:unable|failed|could not|cannot|couldn.t) (?:to )?find (?:a |the )?(?:recipient|user|mailbox|address)
+        (?:unable|failed|could not|cannot|couldn.t|can.t) (?:to )?(?:find|locate) (?:(?:an?|the|this|that|any) )?<who>
         bad destination mailbox
-        resolver\.adr\.
-        not a (?:known|valid)
+        resolver\.adr\.(?:ex)?(?:recip(?:ient)?notfound|invalidin)
+        not a (?:known|valid|recogni[sz]ed)\b(?!.{0,24}(?:host|domain|helo|command|\bip\b|\bmx\b|certificate|header))
         address unknown
-        (?:empf[äa]nger|adresse|postfach)[^a-z]{0,4}.{0,30}(?:unbekannt|existiert nicht|nicht bekannt)
-        (?:benutzer|konto|mailbox|account)[^a-z]{0,4}.{0,30}(?:unbekannt|existiert nicht|nicht bekannt)
-        (?:empf[äa]nger|adresse|postfach)[^a-z]{0,4}.{0,30}(?:nicht gefunden|nicht vorhanden|ung[üu]ltig)
-        (?:benutzer|konto|mailbox|account)[^a-z]{0,4}.{0,30}(?:nicht gefunden|nicht vorhanden|ung[üu]ltig)
-        unbekannter? (?:empf|benutzer|adress)
-        (?:adresse|utilisateur) .{0,40}(?:invalide|inconnue?s?|inexistante?s?|n.existe pas)
-        (?:destinataire|bo[iî]te|compte) .{0,40}(?:invalide|inconnue?s?|inexistante?s?|n.existe pas)
-        adresse d au moins un destinataire invalide
-        (?:usuario|destinatario|buz[oó]n|cuenta|direcci[oó]n) .{0,30}(?:desconocid|no existe)
-        (?:usuario|destinatario|buz[oó]n|cuenta|direcci[oó]n) .{0,30}(?:inexistente|inv[aá]lid|no encontrad)
-        utente sconosciuto
-        indirizzo .{0,20}(?:inesistente|sconosciuto)
-        usu[aá]rio .{0,20}(?:desconhecido|n[ãa]o existe)
-        (?:宛先|アドレス|ユーザー?|メールボックス).{0,30}(?:存在しません|存在しない|見つかりません|不明|ありません)
-        用户不存在
-        收件人.{0,10}不存在
-        无此用户
-        пользовател.{0,20}не (?:найден|существует)
-        ящик .{0,20}не (?:найден|существует)
     """),
     (Reason.FILTERED, r"""
         filtered
         recipient preferences
+        (?:mail ?box|inbox|recipient) rules?
+        \brcp-p2\b
         user rules
         refused by (?:the )?(?:recipient|user)
         only accepting mail
     """),
     # Servers in trouble.
     (Reason.CONTENT_ERROR, r"""
+        \bmsg-p\d\b
         content (?:reject|filter|not|type)
         media error
         message content
@@ -101,6 +103,8 @@ ROWS: tuple[tuple[Reason, str], ...] = (
     """),
     (Reason.SYNTAX_ERROR, r"""
         syntax
+        already specified
+        bad sequence
         parameter not implemented
         command (?:not|unrecogni)
         malformed address
@@ -117,6 +121,8 @@ ROWS: tuple[tuple[Reason, str], ...] = (
         could not (?:be delivered|deliver) for
         delivery (?:attempts?|failed \d)
         failed \d+ attempts
+        lost connection
+        come back later
         socket error
         will be retried
         has been delayed
@@ -130,7 +136,9 @@ ROWS: tuple[tuple[Reason, str], ...] = (
         undelivered after
         queued too long
         too old
-        not delivered within
+        not (?:be )?delivered within
+        delivered (?:with)?in \d+ (?:days?|hours?|minutes?)
+        \brcp-t\d
         verz[öo]gert
         could not connect
         temporarily deferred
@@ -176,7 +184,9 @@ ROWS: tuple[tuple[Reason, str], ...] = (
         (?:message|mail|address|recipient)s? (?:was |is |has been )?(?:refused|rejected|denied|discarded)
         (?:content|delivery|transaction|email)s? (?:was |is |has been )?(?:refused|rejected|denied|discarded)
         \b(?:rejected|refused|denied|prohibited|not accepted|not permitted)\b
-        administratively
+        administrativ
+        access deny
+        verification (?:problem|failed|error)
     """),
     (Reason.BLOCKED, r"""
         \bblocked\b

@@ -35,15 +35,21 @@ _PHASES = (
         "dot",
         (
             r"end of data|after i sent the message|\[body\]|\btext command|after sending (?:the )?(?:message|data)"
-            r"|end of message"
+            r"|end of message|\(state 1[78]\)"
         ),
     ),
-    ("rcpt", r"\brcpt\b(?! to: )|\[rcpt_to\]|does not like recipient|rejected recipient"),
+    ("rcpt", r"\brcpt\b(?! to: )|\[rcpt_to\]|does not like recipient|rejected recipient|\(state 1[34]\)"),
     (
         "data",
         r"data command|>>> data|\(data\)|after data\b|command\W{1,3}data\b|\bdata\b command|did not like our data",
     ),
-    ("mail", r"mail from|\[mail_from\]|sender was rejected|like our mail|after mail\b"),
+    (
+        "mail",
+        (
+            r"(?:reply to|response to|after|during|for) (?:the )?(?:smtp )?mail(?: from)?\b(?! to)|mail from command"
+            r"|mail from(?::? ?<[^>]{0,254}>)? (?:failed|was re|re[fj])|\[mail_from\]|sender was rejected|like our mail"
+        ),
+    ),
     ("connect", r"initial connection|greeting|while connecting|after connect"),
 )
 _PHASE_PATTERNS = tuple((phase, re.compile(pattern)) for phase, pattern in _PHASES)
@@ -70,9 +76,15 @@ def split(text: str) -> tuple[str, str]:
     for number, line in enumerate(lines[: _MOST_LINES * 2]):
         if number and _ENDS.match(line) and not re.search(r"[a-z]", lines[number - 1].lower()):
             return "\n".join(lines[:number]), "\n".join(lines[number + 1 :]).lstrip("\n")
-        if _KNOWN.match(line) and _is_header_block(lines[number : number + 14]):
+        if _KNOWN.match(line) and _is_header_block(lines[number : number + 14]) and not _is_quoted(lines[:number]):
             return "\n".join(lines[:number]), "\n".join(lines[number:])
     return text, ""
+
+
+def _is_quoted(before: list[str]) -> bool:
+    """Whether a notice only says which mail it is about, and goes on below (iPlanet, PMDF)."""
+    head = next((line for line in reversed(before[-14:]) if line.strip() and not _KNOWN.match(line)), "")
+    return head.rstrip().lower().endswith("header fields:")
 
 
 def _is_header_block(lines: list[str]) -> bool:
@@ -115,6 +127,9 @@ def _evidence(lines: list[str]) -> str:
     return "\n".join(lines)[:_EVIDENCE]
 
 
+_NO_RECIPIENTS = re.compile(
+    r"\s{0,8}<<< ?5\d\d .{0,40}(?:no (?:valid )?rec(?:ipients|eivers)|need rcpt|rcpt .{0,10}first)"
+)
 _REFUSED = re.compile(r"\s{0,8}<<< ?[45]\d\d")
 # "550 5.1.1 <address>... User unknown": Sendmail's one line about a recipient, after the conversation.
 _SUMMARY = re.compile(r"[45]\d\d (?:[45]\.\d{1,3}\.\d{1,3} )?<?[^\s<>]{1,254}@[^\s<>]{1,253}>?\.\.\.")
@@ -148,7 +163,7 @@ def _named(line: str, own: frozenset[str], *, leading: bool) -> str:
         before = line[: match.start()]
         if leading and before.strip(" \t<\"'*([·-:>"):
             return ""
-        if address not in own and "@" in address.strip("@"):
+        if address not in own and "@" in address.strip("@") and not address.startswith("/"):
             return address
         if leading:
             return ""
@@ -167,14 +182,19 @@ def phase_of(text: str) -> str:
 
 def _last_command(low: str) -> str:
     """Return the command before the first refusal in a transcript of `>>>` and `<<<` lines."""
-    command = ""
+    command, refused = "", False
     for line in low.split("\n"):
         sent = re.match(r"\s{0,8}>>> ?(mail|rcpt|data|\.|ehlo|helo)", line)
+        if refused and (sent or _NO_RECIPIENTS.match(line)):
+            # DATA was refused for want of recipients: the refusal before was the answer to RCPT.
+            return command if sent else "piped"
         if sent:
             command = {"ehlo": "connect", "helo": "connect", ".": "dot"}.get(sent.group(1), sent.group(1))
         elif command and re.match(r"\s{0,8}<<< ?[45]\d\d", line):
-            return command
-    return ""
+            if command != "data":
+                return command
+            refused = True
+    return command if refused else ""
 
 
 def is_delayed(text: str) -> bool:

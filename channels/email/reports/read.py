@@ -5,15 +5,14 @@ Any bytes give a `Report`, never an exception. Order: a feedback report (RFC 596
 are told apart first by who wrote them, so that a person who quotes a bounce is not one.
 """
 
-import json
 import re
-from typing import Any
+from dataclasses import replace
 
-from channels.email.judge import Verdict, by_words, clean, codes_of, judge, said_by_server
+from channels.email.judge import Verdict, by_status, by_words, clean, codes_of, judge, said_by_server
 from channels.email.reasons import Reason
-from channels.email.reports import complaints, notice, status
+from channels.email.reports import complaints, notice, provider, status
 from channels.email.reports.mail import Part, headers_of, open_mail
-from channels.email.reports.report import Finding, Kind, Report
+from channels.email.reports.report import Finding, Kind, Report, kind_of, short
 
 _DAEMON = re.compile(
     r"mailer-?daemon|mail[ ._-]?daemon|poo?st[_-]?master|mail deliver|delivery (?:sub)?system|mail administrator"
@@ -37,6 +36,10 @@ _AUTO_SUBJECT = re.compile(
     r"|ferien|urlaub)",
     re.IGNORECASE,
 )
+_ANSWERED = re.compile(r"\s*(?:re|aw|antw|fwd?|wg|tr|sv|rv|odp|回复|答复|转发)\s*(?:\[\d+\])?\s*[:：]", re.IGNORECASE)
+_CONVERSATION = re.compile(
+    r"\bsmtp\b|\brcpt\b|mail ?server|remote (?:host|server|system)|<<<|mail system", re.IGNORECASE
+)
 _FIELDS = re.compile(r"^[ \t]{0,3}(?:final|original)-recipient[ ]?:", re.IGNORECASE | re.MULTILINE)
 _MESSAGE_ID = re.compile(r"^[ >]{0,4}message-id[ ]?:\s{0,8}<?([^\s<>]{1,250})>?", re.IGNORECASE | re.MULTILINE)
 _GENERIC = frozenset({None, Reason.REJECTED, Reason.MAILER_ERROR, Reason.SYSTEM_ERROR, Reason.EXPIRED})
@@ -52,13 +55,13 @@ def read(raw: bytes) -> Report:
         return complaint
     body, original = _texts(parts)
     message_id = _original_id(original)
-    provider = _provider(body)
-    if provider is not None:
-        return Report(_kind(provider[0]), tuple(provider[0]), provider[1], "", subject)
-    machine = _by_machine(root, parts)
-    findings = _findings(root, parts, body, original) if machine else []
+    notified = provider.find(body)
+    if notified is not None:
+        return replace(notified, subject=subject)
+    machine = _by_machine(root, parts) or _worded_so(root, body)
+    findings = _once(_findings(root, parts, body, original)) if machine else []
     if findings and not (_auto(root) and not _formal(root, parts)):
-        return Report(_kind(findings), tuple(findings), message_id, "", subject)
+        return Report(kind_of(findings), tuple(findings), message_id, "", subject)
     kind = Kind.AUTO_REPLY if _auto(root) or (root.get("auto-submitted").lower() not in {"", "no"}) else Kind.OTHER
     return Report(kind, (), message_id, "", subject)
 
@@ -90,6 +93,15 @@ def _by_machine(root: Part, parts: list[Part]) -> bool:
         return True
     daemon = bool(_DAEMON.search(root.get("from"))) or root.get("return-path").strip() == "<>"
     return daemon or (root.kind == "multipart/report" and bool(_FAILURE.search(root.get("subject"))))
+
+
+def _worded_so(root: Part, body: str) -> bool:
+    """Whether a mail with an ordinary sender is a notice all the same: by its subject and a server's reply."""
+    subject = root.get("subject")
+    if _ANSWERED.match(subject) or not _FAILURE.search(subject):
+        return False
+    reply, status = codes_of(said_by_server(body))
+    return bool(reply and (status or _CONVERSATION.search(body[:20_000])))
 
 
 def _texts(parts: list[Part]) -> tuple[str, str]:
@@ -144,11 +156,33 @@ def _findings(root: Part, parts: list[Part], body: str, original: str) -> list[F
     closed = complete or bool(original) or body.endswith("\n\n")
     said = notice.people(body, own, complete=closed)
     if found:
-        return [_of_group(group, said, body) for group in found]
+        return [_about_whom(_of_group(group, said, body), own) for group in found]
     cut_off = bool(reported) or (root.kind == "multipart/report" and not root.whole and not original)
     if not said:
         said = [notice.Said(address, body, closed) for address in _elsewhere(root, original)]
-    return [_of_words(each, root, body, cut_off=cut_off) for each in said]
+    return [_about_whom(_of_words(each, root, body, cut_off=cut_off), own) for each in said]
+
+
+def _about_whom(finding: Finding, own: frozenset[str]) -> Finding:
+    """Return the finding, turned round where the domain that is missing is the sender's and not the recipient's."""
+    named = finding.diagnostic.lower()
+    theirs = finding.address.rpartition("@")[2]
+    ours = {address.rpartition("@")[2] for address in own}
+    if finding.reason is not Reason.HOST_UNKNOWN or (theirs and theirs in named):
+        return finding
+    if not any(re.search(rf"(?<![\w.-]){re.escape(domain)}(?![\w-]|\.\w)", named) for domain in ours):
+        return finding
+    return replace(finding, reason=Reason.REJECTED, hard=False, sender_fault=True)
+
+
+def _once(findings: list[Finding]) -> list[Finding]:
+    """Return what is said of each, without what is said of the same address twice for the same reason."""
+    seen: dict[tuple[str, Reason, str], Finding] = {}
+    for each in findings:
+        known = seen.setdefault((each.address, each.reason, each.action), each)
+        if each.hard and not known.hard:
+            seen[each.address, each.reason, each.action] = each
+    return list(seen.values())
 
 
 def _complete(root: Part, parts: list[Part]) -> bool:
@@ -169,10 +203,10 @@ def _elsewhere(root: Part, original: str) -> list[str]:
 def _of_group(group: status.Group, said: list[notice.Said], body: str) -> Finding:
     about = next((each.words for each in said if each.address in {group.address, group.original}), "")
     context = about if len(said) > 1 else body
-    phase = notice.phase_of(context)
+    phase = notice.phase_of(context) or notice.phase_of(group.diagnostic)
     reply, code = codes_of(group.diagnostic)
-    generic = code.endswith(".0.0") or not code
-    code = group.status if generic and group.status and not group.status.endswith(".0.0") else code or group.status
+    concluded = (code.endswith(".0.0") or not code) and group.status and not group.status.endswith(".0.0")
+    code = group.status if concluded else code or group.status
     words = group.diagnostic
     if by_words(clean(words)) in _GENERIC:
         better = next(
@@ -187,7 +221,9 @@ def _of_group(group: status.Group, said: list[notice.Said], body: str) -> Findin
         if by_words(clean(words)) in {Reason.MAILER_ERROR, None} and better:
             words = better
     reply = reply or codes_of(about)[0]
-    verdict = judge(words, status=code, reply=reply, phase=phase)
+    # Sendmail concludes 5.1.1 from any 550 to RCPT; a server that only refuses has not said so.
+    weak = concluded and reply and by_words(clean(words)) is Reason.REJECTED
+    verdict = judge(words, status="" if weak else code, reply=reply, phase=phase)
     if group.action in {"delivered", "relayed", "expanded"}:
         verdict = Verdict(Reason.DELIVERED)
     hard = verdict.hard and group.action == "failed" and group.closed
@@ -199,82 +235,20 @@ def _of_group(group: status.Group, said: list[notice.Said], body: str) -> Findin
         hard,
         verdict.sender_fault,
         group.action,
-        _short(words),
+        short(words),
         group.original,
     )
 
 
 def _of_words(each: notice.Said, root: Part, body: str, *, cut_off: bool) -> Finding:
     words = said_by_server(each.words)
-    if by_words(clean(words)) is None:
+    if by_words(clean(words)) is None and by_status(codes_of(words)[1]) is None:
         words = each.words
-    if by_words(clean(words)) is None:
+    if by_words(clean(words)) is None and by_status(codes_of(words)[1]) is None:
         words = f"{words}\n{body}"
     reply, code = codes_of(words)
     verdict = judge(words, status=code, reply=reply, phase=notice.phase_of(words) or notice.phase_of(body))
     delayed = notice.is_delayed(f"{root.get('subject')} {body}")
     action = "delayed" if delayed else "failed"
     hard = verdict.hard and not delayed and each.closed and not cut_off
-    return Finding(each.address, code, reply, verdict.reason, hard, verdict.sender_fault, action, _short(words))
-
-
-def _short(words: str) -> str:
-    return " ".join(words.split())[:500]
-
-
-def _kind(findings: list[Finding]) -> Kind:
-    actions = {finding.action for finding in findings}
-    if "failed" in actions:
-        return Kind.BOUNCE
-    return Kind.DELAYED if "delayed" in actions else Kind.OTHER
-
-
-def _provider(body: str) -> tuple[list[Finding], str] | None:
-    """Read a notification that a provider mailed as JSON (Amazon SES, "notification contents")."""
-    begin = body.lstrip()[:1]
-    if begin != "{" or '"notificationType' not in body.replace("\\", ""):
-        return None
-    try:
-        # Sendmail cuts long lines with "!" and a new line.
-        data, _ = json.JSONDecoder(strict=False).raw_decode(body.replace("!\n ", "").lstrip())
-        if isinstance(data, dict) and isinstance(data.get("Message"), str):
-            data = json.loads(data["Message"], strict=False)
-        return _notification(data) if isinstance(data, dict) else None
-    except (ValueError, RecursionError):
-        return None
-
-
-def _notification(data: dict[str, Any]) -> tuple[list[Finding], str] | None:
-    mail = data.get("mail")
-    message_id = str(mail.get("messageId", "")) if isinstance(mail, dict) else ""
-    bounce, delivery = data.get("bounce"), data.get("delivery")
-    if isinstance(bounce, dict) and isinstance(bounce.get("bouncedRecipients"), list):
-        rows = [row for row in bounce["bouncedRecipients"][:50] if isinstance(row, dict)]
-        return [_bounced(row) for row in rows], message_id
-    if isinstance(delivery, dict) and isinstance(delivery.get("recipients"), list):
-        text = str(delivery.get("smtpResponse", ""))
-        reply, code = codes_of(text)
-        return [
-            Finding(str(to).lower()[:320], code, reply, Reason.DELIVERED, False, False, "delivered", _short(text))
-            for to in delivery["recipients"][:50]
-        ], message_id
-    return None
-
-
-def _bounced(row: dict[str, Any]) -> Finding:
-    text = str(row.get("diagnosticCode", ""))
-    reply, code = codes_of(text)
-    code = code or str(row.get("status", ""))
-    verdict = judge(text, status=code, reply=reply)
-    action = "delayed" if row.get("action") == "delayed" else "failed"
-    address = str(row.get("emailAddress", "")).lower()[:320]
-    return Finding(
-        address,
-        code,
-        reply,
-        verdict.reason,
-        verdict.hard and action == "failed",
-        verdict.sender_fault,
-        action,
-        _short(text),
-    )
+    return Finding(each.address, code, reply, verdict.reason, hard, verdict.sender_fault, action, short(words))

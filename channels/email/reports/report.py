@@ -1,5 +1,6 @@
 """What was read out of a mail that came back."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -47,3 +48,16 @@ class Report:
     original_message_id: str = ""
     complaint_type: str = ""
     subject: str = ""
+
+
+def kind_of(findings: Iterable[Finding]) -> Kind:
+    """Return what a mail with these findings is."""
+    actions = {finding.action for finding in findings}
+    if "failed" in actions:
+        return Kind.BOUNCE
+    return Kind.DELAYED if "delayed" in actions else Kind.OTHER
+
+
+def short(words: str) -> str:
+    """Return words in one line, short enough to keep."""
+    return " ".join(words.split())[:500]

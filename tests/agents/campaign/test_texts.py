@@ -8,7 +8,7 @@ import pytest
 
 from agents import run as agent
 from agents.campaign.feedback import Style
-from agents.campaign.nodes.adapt import message
+from agents.campaign.layout import message
 from agents.campaign.state import Source
 from agents.llm.builtin import writer
 from channels.sms import segments
@@ -145,7 +145,7 @@ def test_a_model_that_places_link_and_greeting_itself_is_told_once(studio, model
     def twice(ask: Ask) -> dict[str, Any]:
         asked.append(ask.text)
         answer = by_model(ask)
-        if "placed for you" not in ask.messages[-1]["content"]:
+        if "cannot be used" not in ask.messages[-1]["content"]:
             answer["text"] = "{greeting} " + answer["text"] + " {cta_url}"
         return answer
 

@@ -1,6 +1,7 @@
 """The demo's member file: repeatable, messy as promised, and counted right."""
 
 import csv
+import json
 import re
 import unicodedata
 from collections import Counter
@@ -35,8 +36,14 @@ def usable(address: str) -> str | None:
 
 
 def counted_from_the_files(folder: Path, today: date) -> Counter[str]:
-    """Count whom a campaign reaches by reading the files as a stranger would."""
+    """Count whom a campaign reaches by reading the files and the chats as a stranger would."""
     blocked = {row["Adresse"].lower() for row in rows_of(folder / "sperrliste.csv")}
+    chats = json.loads((people.STUDIO / "chats.json").read_text(encoding="utf-8"))
+    stopped = {
+        chat["member"]
+        for chat in chats
+        if any(author == "member" and "keine Werbung" in text for author, _, text in chat["messages"])
+    }
     seen: set[str] = set()
     numbers: set[str] = set()
     outcome: Counter[str] = Counter()
@@ -52,7 +59,7 @@ def counted_from_the_files(folder: Path, today: date) -> Counter[str]:
         address = usable(row["E-Mail"])
         if address is None:
             outcome["no_address"] += 1
-        elif address in blocked:
+        elif address in blocked or row["Mitgliedsnr"] in stopped:
             outcome["suppressed"] += 1
         elif row["Einwilligung E-Mail"] != "ja" or not row["Einwilligung am"]:
             outcome["no_consent"] += 1

@@ -197,7 +197,7 @@ SOFT = {
     "too big": (_soft("5.3.4", "552 5.3.4 Message size exceeds fixed limit"), "mesg_too_big"),
     "sender": (_soft("5.1.8", "550 5.1.8 Sender address rejected: Domain not found"), "rejected"),
     "after the dot": (
-        _soft("5.1.1", "host mx said: 550 5.1.1 User unknown (in reply to end of DATA command)"), "filtered",
+        _soft("5.0.0", "host mx said: 550 5.0.0 User unknown (in reply to end of DATA command)"), "filtered",
     ),
     "bare": (_soft("5.0.0", ""), "undefined"),
 }  # fmt: skip

@@ -1,8 +1,14 @@
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from channels.email.judge import clean, codes_of, judge
+from channels.email.judge import by_status, clean, codes_of, judge
+from channels.email.reasons import HARD
+from channels.email.registry import CODES
 
-HARD = [
+MISSING = [
     "550 5.1.1 <a@b.example>: Recipient address rejected: User unknown in local recipient table",
     "550 5.1.1 <a@b.example>: Recipient address rejected: b.example",
     "550 5.1.1 <a@b.example>... User Unknown",
@@ -60,7 +66,7 @@ SOFT = [
 ]
 
 
-@pytest.mark.parametrize("words", HARD)
+@pytest.mark.parametrize("words", MISSING)
 def test_words_that_condemn_an_address(words):
     reply, status = codes_of(words)
     assert judge(words, status=status, reply=reply).hard
@@ -73,9 +79,10 @@ def test_words_that_do_not(words, reason):
     assert (verdict.reason, verdict.hard) == (reason, False)
 
 
-@pytest.mark.parametrize("words", HARD[:3])
-def test_a_refusal_after_the_message_condemns_nobody(words):
-    assert not judge(words, status="5.1.1", reply="550", phase="dot").hard
+@pytest.mark.parametrize("words", ["550 User unknown", "550 5.0.0 No such user", "554 5.7.1 unknown user"])
+def test_a_refusal_after_the_message_condemns_nobody_unless_its_code_does(words):
+    reply, status = codes_of(words)
+    assert not judge(words, status=status, reply=reply, phase="dot").hard
 
 
 def test_at_rcpt_an_unknown_user_needs_no_status_code():
@@ -91,3 +98,23 @@ def test_names_in_addresses_and_links_are_no_words():
 def test_an_ip_number_is_no_code():
     assert codes_of("host 192.0.2.550 [5.1.1.7] said: 450 4.2.2 full") == ("450", "4.2.2")
     assert codes_of("no code at all") == ("", "")
+
+
+def test_every_listed_code_is_a_code_and_speaks_of_its_own_class():
+    assert all(re.fullmatch(r"[5X]\.[1-7]\.\d{1,3}", code) for code in CODES)
+    assert {code for code, reason in CODES.items() if reason in HARD} == {
+        "5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.4.4", "5.4.310", "5.7.17", "5.7.18",
+    }  # fmt: skip
+
+
+@given(st.integers(0, 999), st.integers(0, 999))
+def test_a_temporary_code_alone_condemns_nobody(subject, detail):
+    assert by_status(f"4.{subject}.{detail}") not in HARD
+    assert not judge("", status=f"4.{subject}.{detail}", reply="450", phase="rcpt").hard
+
+
+@given(st.sampled_from(["connect", "ehlo", "mail"]), st.sampled_from(MISSING))
+def test_before_anybody_was_named_nobody_is_missing(phase, words):
+    reply, status = codes_of(words)
+    verdict = judge(words, status=status, reply=reply, phase=phase)
+    assert not verdict.hard or verdict.reason == "not_accept"

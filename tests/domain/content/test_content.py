@@ -51,7 +51,11 @@ def compiled(language: str = "de", form: str = "du", **fields):
 
 def rendered(member: MemberFacts, language: str = "de", form: str = "du", **fields):
     mail = compiled(language, form, **fields)
-    fixed = {"unsubscribe_url": "https://u.example/u/abc?x&y", "pixel": ""}
+    fixed = {
+        "unsubscribe_url": "https://u.example/u/abc?x&y",
+        "preferences_url": "https://u.example/preferences/abc?x&y",
+        "pixel": "",
+    }
     values = values_for(member, language=language, form=form, time_zone="Europe/Berlin", now=NOW)
     return mail.render(values | mail.plain_links() | fixed)
 
@@ -304,9 +308,22 @@ def test_html_and_text_carry_imprint_unsubscribe_and_one_link():
         assert "https://www.studio.example/impressum" in part
     assert "https://u.example/u/abc?x&y" in mail.text
     assert "https://u.example/u/abc?x&amp;y" in mail.html
+    assert "https://u.example/preferences/abc?x&y" in mail.text
+    assert "https://u.example/preferences/abc?x&amp;y" in mail.html
     assert "https://www.studio.example/x?a=1&amp;b=2" in mail.html
     assert len(mail.html.encode()) < 102_000
     assert not re.search(r"<script|\son\w+=", mail.html)
+
+
+@pytest.mark.parametrize(
+    ("language", "out", "choose"), [("de", "Abmelden", "Einstellungen"), ("en", "Unsubscribe", "Preferences")]
+)
+def test_the_two_ways_out_stand_beside_each_other(language, out, choose):
+    mail = rendered(MemberFacts(id=UUID(int=1)), language)
+    shown = re.findall(r"<a href=\"([^\"]+)\"[^>]*>([^<]+)</a>", mail.html)[-2:]
+    assert shown == [("https://u.example/u/abc?x&amp;y", out), ("https://u.example/preferences/abc?x&amp;y", choose)]
+    lines = [f"{out}:", "https://u.example/u/abc?x&y", f"{choose}:", "https://u.example/preferences/abc?x&y"]
+    assert mail.text.splitlines()[-4:] == lines
 
 
 def test_a_difference_is_told_word_by_word():

@@ -47,3 +47,11 @@ def test_what_was_asked_for_is_still_asked_for(pairs, fragment):
     assert parse_qsl(made.query, keep_blank_values=True)[: len(pairs)] == pairs
     assert made.fragment == urlsplit(url).fragment
     assert dict(parse_qsl(made.query))["utm_content"] == "link-5"
+
+
+def test_plain_links_are_numbered_and_only_a_named_campaign_decorates():
+    urls = ["https://a.example", "https://b.example/x"]
+    assert utm.plain(urls, None, "email") == {"link:0": urls[0], "link:1": urls[1]}
+    made = utm.plain(urls, "Herbst", "telegram")
+    assert [dict(parse_qsl(urlsplit(url).query))["utm_content"] for url in made.values()] == ["link-1", "link-2"]
+    assert {dict(parse_qsl(urlsplit(url).query))["utm_medium"] for url in made.values()} == {"telegram"}

@@ -12,8 +12,8 @@ from fakes import telegram as telegrams
 from fakes import twilio as twilios
 from fakes.http_provider import Fault
 from fakes.telegram import FakeTelegram
-from fakes.twilio import FakeTwilio
 from sqlalchemy import select, text
+from texters import counts, run
 
 from ariia.tasks import campaigns as tasks
 from domain.audience import service as audience
@@ -21,8 +21,8 @@ from domain.campaigns import drafting
 from domain.campaigns import service as campaigns
 from domain.consent import service as consents
 from domain.conversations import service as conversations
-from domain.delivery import engine, flight, materialise, outlets, queries, supply
-from domain.senders import accounts
+from domain.delivery import flight, materialise, outlets
+from domain.senders import accounts, content_templates
 from domain.senders import service as senders
 from kernel import clock, db, settings
 from models import Campaign, Message, Sender, Suppression
@@ -37,13 +37,6 @@ def studio(tenants) -> UUID:
         crowd.no_quiet_hours(session)
         make.sender(session)
     return tenants.a
-
-
-@pytest.fixture
-def twilio(database) -> Iterator[FakeTwilio]:
-    with FakeTwilio() as running:
-        settings.use(settings.get_settings().model_copy(update={"twilio_url": running.url}))
-        yield running
 
 
 @pytest.fixture
@@ -91,18 +84,6 @@ def started(tenant_id: UUID, channel: str, **variant: object) -> UUID:
         campaigns.start(session, campaign.id, actor="t")
         materialise.materialise(session, campaign.id)
         return campaign.id
-
-
-def run(tenant_id: UUID, campaign_id: UUID, **more: float) -> engine.Outcome:
-    with db.tenant_session(tenant_id) as session:
-        campaign = campaigns.get(session, campaign_id)
-        outlet, work = outlets.of_campaign(session, campaign), supply.work_of(session, campaign)
-    return engine.send(tenant_id, work, outlet, lease_seconds=20, **more)
-
-
-def counts(tenant_id: UUID, campaign_id: UUID) -> dict[str, int]:
-    with db.tenant_session(tenant_id) as session:
-        return queries.counts(session, campaign_id)
 
 
 def test_an_sms_campaign_reaches_every_phone_once_with_its_way_back(studio, twilio):
@@ -228,7 +209,9 @@ def wrote(tenant_id: UUID, member_id: UUID, ago: timedelta) -> None:
 
 
 def test_whatsapp_window_and_slots(studio, twilio):
-    sender(studio, "whatsapp")
+    account = sender(studio, "whatsapp")
+    twilio.contents = [twilios.content("herbst", "{{1}}", sid="HX" + "a" * 32)]
+    content_templates.sync(studio, account)
     people = members(studio, "whatsapp", 3)
     wrote(studio, people[0], timedelta(hours=2))
     wrote(studio, people[1], timedelta(hours=23, minutes=56))

@@ -17,6 +17,7 @@ from sqlalchemy import select, text
 
 from domain.delivery import pace
 from domain.delivery.pace import Pace
+from domain.delivery.rules import boottime
 from kernel import db
 from models import RateBucket
 
@@ -196,3 +197,13 @@ def test_closing_sends_everybody_away_at_once():
     slot, may, took = asyncio.run(go())
     assert (slot, may) == (None, False)
     assert took < 0.5
+
+
+def test_a_run_does_not_sit_out_the_hour_that_a_provider_asked_for():
+    """Regression: its sessions waited for a slot long after the run was over, and a thread of the worker with them."""
+
+    async def ask() -> float | None:
+        mine = Pace(1.0, lambda: (0, 3_600.0), until=boottime() + 5)
+        return await asyncio.wait_for(mine.soon(), 60)
+
+    assert asyncio.run(ask()) is None

@@ -2,6 +2,7 @@
 
 import email
 import email.policy
+import re
 from collections import Counter
 from collections.abc import Iterator
 from email.message import EmailMessage
@@ -21,6 +22,7 @@ from domain.delivery.claim import Work
 from kernel import db, outbox
 from kernel.ids import stable_id
 from models import Campaign, Message
+from preview import preferences
 
 
 @pytest.fixture
@@ -108,18 +110,31 @@ def test_a_mail_carries_text_html_unsubscribe_and_a_stable_message_id(studio, ma
     assert "/t/c/" in html
     assert "/t/o/" in html
     assert str(mail["List-Unsubscribe"])[1:-1] in html
+    for part in (html, plain):
+        assert preferences.address_of(studio, message_id) in part
 
 
-def test_without_tracking_consent_no_link_names_the_recipient_but_the_unsubscribe(studio, mailbox):
+def paths(part: str) -> set[str]:
+    """The kinds of our own addresses in a part of a mail."""
+    return set(re.findall(r"https?://[^/\s\"<>]+(/(?:t/\w|u|p|v|preferences)/)", part))
+
+
+@pytest.mark.parametrize("utm_links", [True, False])
+def test_without_tracking_consent_no_link_names_the_recipient_but_the_ways_out(studio, mailbox, utm_links):
     with db.tenant_session(studio) as session:
         make.member(session, "plain@example.org")
         campaign_id = make.started(session).id
+        campaigns.get(session, campaign_id).utm_links = utm_links
         materialise.materialise(session, campaign_id)
     send(studio, campaign_id, mailbox)
     html = mails(mailbox)[0].get_body(("html",)).get_content()
-    assert "/t/c/" not in html
-    assert "/t/o/" not in html
-    assert "https://www.studio.example/kurse?a=1&amp;b=2" in html
+    plain = mails(mailbox)[0].get_body(("plain",)).get_content()
+    assert paths(html) == paths(plain) == {"/u/", "/preferences/"}
+    target = "https://www.studio.example/kurse?a=1&b=2"
+    if utm_links:
+        target += "&utm_source=ariia&utm_medium=email&utm_campaign=herbst&utm_content=link-1"
+    assert target in plain.splitlines()
+    assert f'"{target.replace("&", "&amp;")}"' in html
 
 
 def test_a_second_materialise_and_a_second_run_add_nobody(studio, mailbox):

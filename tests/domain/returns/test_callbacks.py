@@ -103,7 +103,11 @@ def test_a_failure_after_the_delivery_is_noted_and_changes_nothing(studio):
     [
         ("undelivered", "30005", "bounced", "refused", ("hard_bounce", "all")),
         ("failed", "21610", "bounced", "refused", ("opt_out", "marketing")),
-        ("undelivered", "30003", "failed", "undelivered", None),
+        ("undelivered", "30003", "deferred", "retry", None),
+        ("undelivered", "63018", "deferred", "throttled", None),
+        ("failed", "63016", "failed", "refused", None),
+        ("failed", "30002", "failed", "relay_refuses", None),
+        ("undelivered", "30034", "failed", "country_closed", None),
         ("undelivered", "30007", "failed", "refused", None),
         ("failed", "63049", "failed", "declined", None),
         ("failed", None, "failed", "undelivered", None),
@@ -176,7 +180,7 @@ def test_shuffled_repeated_reports_end_like_ordered_ones(studio, seed):
         with db.tenant_session(tenant_id) as session:
             callbacks.read(session)
     tasks.read(tenant_id, ids[0])
-    expected = dict(zip(PATHS, ("read", "delivered", "sent", "failed", "bounced"), strict=True))
+    expected = dict(zip(PATHS, ("read", "delivered", "sent", "deferred", "bounced"), strict=True))
     with db.tenant_session(tenant_id) as session:
         found = dict(session.execute(select(Message.id, Message.state)).all())
         assert session.execute(select(ProviderCallback).where(ProviderCallback.processed_at.is_(None))).first() is None
@@ -235,9 +239,9 @@ def test_with_a_fifth_of_the_reports_lost_every_message_ends_where_it_is(studio,
     chance = random.Random(5)
     ends = {message["sid"]: chance.choice(("delivered", "undelivered")) for message in twilio.messages}
     for message in twilio.messages:
-        message["status"], message["error_code"] = ends[message["sid"]], 30003
+        message["status"], message["error_code"] = ends[message["sid"]], 30004
         if chance.random() >= 0.2:
-            code = "30003" if ends[message["sid"]] == "undelivered" else None
+            code = "30004" if ends[message["sid"]] == "undelivered" else None
             with db.tenant_session(tenant_id) as session:
                 ours = session.execute(select(Message.id).where(Message.provider_id == message["sid"])).scalar_one()
             keep(tenant_id, account_id, ours, receipt(ends[message["sid"]], code, sid=message["sid"]))

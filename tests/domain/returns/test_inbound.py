@@ -228,10 +228,11 @@ def test_other_words_go_into_the_persons_conversation(studio):
     with db.tenant_session(studio[0]) as session:
         known = session.execute(select(Conversation).where(Conversation.member_id == person)).scalar_one()
         said = session.execute(conversations.messages(session, known.id).order_by(ConversationMessage.id)).scalars()
+        account = {"account": str(studio[1])}
         assert [(row.author, row.text[:20], row.metadata_json) for row in said] == [
-            ("member", "Kann ich morgen vorb", {"to": texters.NUMBER}),
-            ("member", "[image/jpeg]", {"media": ["image/jpeg"]}),
-            ("member", "x" * 20, {}),
+            ("member", "Kann ich morgen vorb", {"to": texters.NUMBER, **account}),
+            ("member", "[image/jpeg]", {"media": ["image/jpeg"], **account}),
+            ("member", "x" * 20, account),
         ]
         assert session.execute(select(func.count()).where(Conversation.member_id.is_(None))).scalar_one() == 1
     texters.person(studio[0], "+4917699999999")

@@ -123,7 +123,7 @@ def test_while_the_database_is_away_hits_wait_and_then_come(sent, taken, monkeyp
     assert taken.backlog() > 300 * 100
     monkeypatch.undo()
     until(lambda: rows(sent) == 300, 12)
-    assert taken.backlog() == 0
+    until(lambda: taken.backlog() == 0, 12)
 
 
 def test_a_full_journal_gives_up_opens_before_clicks_and_both_in_the_end(sent, tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -129,3 +130,28 @@ def test_a_record_is_durable_in_a_few_milliseconds(tmp_path):
         segment.append(b"x" * 200)
     assert (time.perf_counter() - began) / 20 < 0.25
     segment.close()
+
+
+def test_a_segment_that_is_being_made_is_no_leftover(tmp_path):
+    """Whoever looks for drafts of the dead while others begin takes none of theirs away."""
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.is_set():
+            journal.segments_in(tmp_path)
+
+    lookers = [threading.Thread(target=look) for _ in range(3)]
+    for looker in lookers:
+        looker.start()
+    try:
+        made = [journal.Segment.create(tmp_path, 4_096) for _ in range(300)]
+    finally:
+        over.set()
+        for looker in lookers:
+            looker.join()
+    for n, segment in enumerate(made):
+        segment.append(str(n).encode())
+    assert {one.path for one in made} == set(journal.segments_in(tmp_path))
+    assert list(tmp_path.glob("*.draft")) == []
+    for segment in made:
+        segment.remove()

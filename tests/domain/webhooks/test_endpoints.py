@@ -8,7 +8,7 @@ from fakes.http_provider import Fault
 from sqlalchemy import func, select, text
 
 from domain.audience import service as audience
-from domain.webhooks import run, service
+from domain.webhooks import rules, run, service
 from kernel import clock, db
 from kernel.errors import Conflict, Invalid, NotFound
 from models import WebhookDelivery, WebhookEndpoint
@@ -32,7 +32,7 @@ def test_410_switches_the_endpoint_off_and_says_so(tenants, receiver, subscribe)
     assert len([row for row in rows(tenants.a) if row.endpoint_id == gone]) == 1
 
 
-def test_five_days_of_failures_switch_an_endpoint_off_and_a_success_between_them_does_not(tenants, receiver, subscribe):
+def test_three_days_of_failures_switch_an_endpoint_off_and_two_do_not(tenants, receiver, subscribe):
     endpoint_id = subscribe(tenants.a)
     receiver.script = lambda _: 500
 
@@ -44,8 +44,8 @@ def test_five_days_of_failures_switch_an_endpoint_off_and_a_success_between_them
         deliver(tenants.a)
         return endpoint_of(tenants.a, endpoint_id)
 
-    assert fail_days_ago(4.9).active
-    ended = fail_days_ago(5.01)
+    assert fail_days_ago(2.9).active
+    ended = fail_days_ago(3.01)
     assert (ended.active, ended.disabled_reason) == (False, "failing")
     with db.tenant_session(tenants.a) as session:
         service.change(session, endpoint_id, actor="t", changes={"active": True})
@@ -53,6 +53,39 @@ def test_five_days_of_failures_switch_an_endpoint_off_and_a_success_between_them
     make_due(tenants.a)
     assert deliver(tenants.a) == 2  # what was open when it was switched off
     assert endpoint_of(tenants.a, endpoint_id).failing_since is None
+
+
+def test_an_event_that_never_arrives_has_switched_the_endpoint_off_with_its_last_try(
+    tenants, receiver, subscribe, monkeypatch
+):
+    """The schedule reaches beyond three days: nobody is tried for longer, and the event waits for a replay."""
+    monkeypatch.setattr(rules, "_JITTER", 0)
+    endpoint_id = subscribe(tenants.a)
+    receiver.script = lambda _: 500
+    event_id = emit(tenants.a)
+    tries = 0
+    while endpoint_of(tenants.a, endpoint_id).active:
+        deliver(tenants.a)
+        tries += 1
+        _pass(tenants.a, endpoint_id)
+    assert (tries, endpoint_of(tenants.a, endpoint_id).disabled_reason) == (len(rules.SCHEDULE) + 1, "failing")
+    with db.tenant_session(tenants.a) as session:
+        service.change(session, endpoint_id, actor="t", changes={"active": True})
+        service.replay(session, endpoint_id, actor="t", event_id=event_id)
+    receiver.script = None
+    assert deliver(tenants.a) == 1
+
+
+def _pass(tenant_id: UUID, endpoint_id: UUID) -> None:
+    """Let the time until the next try pass."""
+    with db.tenant_session(tenant_id) as session:
+        endpoint = service.get(session, endpoint_id)
+        left = session.execute(
+            text("SELECT max(next_at) - clock_timestamp() FROM webhook_delivery WHERE state = 'failed'")
+        ).scalar_one()
+        if left is not None and endpoint.failing_since is not None:
+            endpoint.failing_since -= left
+    make_due(tenant_id)
 
 
 def test_an_endpoint_in_trouble_gets_one_at_a_time_and_then_everything(tenants, receiver, subscribe):

@@ -1,0 +1,3 @@
+from tellers import other, studio, telegram
+
+__all__ = ["other", "studio", "telegram"]
