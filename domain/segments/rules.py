@@ -221,7 +221,16 @@ def read(rules: Any) -> Any:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise Invalid(f"rules.{place}" if place else "rules", first["msg"]) from None
+        raise Invalid(f"rules.{place}" if place else "rules", _words(first)) from None
+
+
+def _words(error: Any) -> str:
+    """Return what is wrong and the way out; what pydantic says of a choice by `type` is for programmers."""
+    if error["type"] == "union_tag_not_found":
+        return "a rule is an object with a `type`, such as all, any, not, recent or tag"
+    if error["type"] == "union_tag_invalid":
+        return f"{error['ctx']['tag']!r} is no type of rule; use one of {error['ctx']['expected_tags']}"
+    return str(error["msg"])
 
 
 def _measure(rules: Any) -> None:

@@ -7,6 +7,7 @@ from sqlalchemy import select
 from domain.audience import selection
 from domain.campaigns import service as campaigns
 from domain.delivery import gate, materialise, queries
+from domain.segments import rules
 from domain.segments import service as segments
 from kernel import db
 from kernel.errors import Conflict, Invalid, NotFound
@@ -185,3 +186,16 @@ def test_a_campaign_goes_to_its_segment_and_to_nobody_else(studio):
         assert materialise.materialise(session, campaign_id)
     with db.tenant_session(studio) as session:
         assert queries.counts(session, campaign_id) == {"pending": 2}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"all": []}, "an object with a `type`"),
+        ({"type": "all", "rules": [{"type": "nobody"}]}, "rules.all.rules.0: 'nobody' is no type of rule; use one of"),
+    ],
+)
+def test_a_rule_of_no_known_type_is_refused_with_the_types_that_there_are(wrong, words):
+    with pytest.raises(Invalid) as refused:
+        rules.read(wrong)
+    assert words in str(refused.value)
