@@ -133,6 +133,19 @@ def database(
     _drop(cluster, name)
 
 
+@pytest.fixture
+def analyse(database: Database) -> Callable[[str], None]:
+    """Give the planner the statistics of a table as it is now: only its owner may, and a plan must not hang on luck."""
+
+    def run(table: str) -> None:
+        owner = create_engine(database.owner_url, isolation_level="AUTOCOMMIT")
+        with owner.connect() as connection:
+            connection.execute(text(f"ANALYZE {table}"))
+        owner.dispose()
+
+    return run
+
+
 def make_tenant(slug: str, *, tier: str = "business", language: str = "de", **fields: object) -> UUID:
     """A tenant with an address and an imprint, as every tenant that may send has."""
     tenant_id = new_id()

@@ -10,7 +10,7 @@ import pytest
 from errands import GOAL, ORDERS, SKILLS, call, decide, key_of, person_of, play, secret_of, stock, submit
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import create_engine, select, text
+from sqlalchemy import select, text
 
 from domain.agent_tasks import skills
 from domain.agent_tasks.requester import Requester
@@ -346,7 +346,7 @@ def test_yes_and_no_are_told_from_everything_else(answer, meaning):
     assert says_yes(answer) is meaning
 
 
-def test_lists_and_lookups_use_their_indexes(database, tenants):
+def test_lists_and_lookups_use_their_indexes(analyse, tenants):
     with db.tenant_session(tenants.a) as session:
         session.execute(
             text(
@@ -355,10 +355,7 @@ def test_lists_and_lookups_use_their_indexes(database, tenants):
             ),
             {"t": tenants.a},
         )
-    owner = create_engine(db.driver_url(database.owner_url), isolation_level="AUTOCOMMIT")
-    with owner.connect() as connection:
-        connection.execute(text("ANALYZE agent_task"))
-    owner.dispose()
+    analyse("agent_task")
     tenant = "(SELECT nullif(current_setting('app.tenant', true), '')::uuid)"
     with db.tenant_session(tenants.a) as session:
         for query, index in (

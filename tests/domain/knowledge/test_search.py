@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 
 import pytest
-from sqlalchemy import create_engine, func, select, text
+from sqlalchemy import func, select, text
 
 from domain.knowledge import search, service, vocabulary
 from kernel import db
@@ -162,7 +162,7 @@ def test_lists_are_fused_by_rank_and_ties_share_it():
     assert fused == {a: 1 / 61, b: 1 / 62 + 1 / 61, c: 1 / 61}
 
 
-def test_the_index_serves_the_search_under_the_policies(tenants, database):
+def test_the_index_serves_the_search_under_the_policies(tenants, analyse):
     with db.tenant_session(tenants.a) as session:
         document = store(session)
         session.execute(
@@ -172,10 +172,7 @@ def test_the_index_serves_the_search_under_the_policies(tenants, database):
             ),
             {"t": tenants.a, "d": document.id},
         )
-    owner = create_engine(db.driver_url(database.owner_url), isolation_level="AUTOCOMMIT")
-    with owner.connect() as connection:
-        connection.execute(text("ANALYZE kb_posting"))
-    owner.dispose()
+    analyse("kb_posting")
     with db.tenant_session(tenants.a) as session:
         question = "SELECT chunks FROM kb_posting WHERE tenant_id = :t AND language = 'de' AND lexeme IN ('x7', 'x8')"
         plan = session.execute(text(f"EXPLAIN {question}"), {"t": tenants.a}).scalars().all()
