@@ -98,7 +98,7 @@ def _redis() -> Iterator[str]:
             process.terminate()
 
 
-def theirs(owner_url: str, port: int, messages: int, size: int) -> tuple[float, float]:
+def theirs(owner_url: str, broker: str, port: int, messages: int, size: int) -> tuple[float, float]:
     """Messages a second, and CPU seconds of the application per 1,000."""
     engine = create_engine(owner_url)
     _Base.metadata.drop_all(engine)
@@ -106,25 +106,23 @@ def theirs(owner_url: str, port: int, messages: int, size: int) -> tuple[float, 
     with Session(engine) as session:
         session.add_all(Recipient(id=n, email=f"n{n}@example.org", name=f"Jörg {n}") for n in range(messages))
         session.commit()
-    with _redis() as broker:
-        app.conf.broker_url = broker
-        given = {"NAIVE_DATABASE": owner_url, "NAIVE_BROKER": broker, "NAIVE_PORT": str(port), "NAIVE_SIZE": str(size)}
-        environment = {**_GIVEN, **given, "PYTHONPATH": str(measure.ROOT)}
-        worker = subprocess.Popen(
-            [sys.executable, "-m", "celery", "-A", "bench.naive", "worker", "-c", str(_PROCESSES), "-l", "error"],
-            env=environment, cwd=measure.ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        try:
-            _await_ready()
-            used, began, mine = measure.cpu_of_tree(worker.pid), time.perf_counter(), sending.cpu()
-            for number in range(messages):
-                send_one.delay(number)
-            mine = sending.cpu() - mine
-            _await_sent(engine, messages)
-            seconds, used = time.perf_counter() - began, measure.cpu_of_tree(worker.pid) - used
-        finally:
-            worker.terminate()
-            worker.wait(30)
+    given = {"NAIVE_DATABASE": owner_url, "NAIVE_BROKER": broker, "NAIVE_PORT": str(port), "NAIVE_SIZE": str(size)}
+    environment = {**_GIVEN, **given, "PYTHONPATH": str(measure.ROOT)}
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "celery", "-A", "bench.naive", "worker", "-c", str(_PROCESSES), "-l", "error"],
+        env=environment, cwd=measure.ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        _await_ready()
+        used, began, mine = measure.cpu_of_tree(worker.pid), time.perf_counter(), sending.cpu()
+        for number in range(messages):
+            send_one.delay(number)
+        mine = sending.cpu() - mine
+        _await_sent(engine, messages)
+        seconds, used = time.perf_counter() - began, measure.cpu_of_tree(worker.pid) - used
+    finally:
+        worker.terminate()
+        worker.wait(30)
     engine.dispose()
     return messages / seconds, (used + mine) / messages * 1_000
 
@@ -151,7 +149,8 @@ def main() -> None:
     messages, rounds = (200, 1) if chosen.quick else (chosen.messages, chosen.rounds)
     rates: dict[str, float] = {}
 
-    with measure.database() as server:
+    with measure.database() as server, _redis() as broker:
+        app.conf.broker_url = broker
         tenant_id = sending.tenant_with(messages * 5)
 
         def our_side(_: int) -> float:
@@ -164,7 +163,7 @@ def main() -> None:
         def their_side(_: int) -> float:
             _, _, size = sending.campaign_of(tenant_id, 0)
             with smtp_client.smtp_sink() as port:
-                rates["theirs"], used = theirs(server.owner_url, port, messages, size)
+                rates["theirs"], used = theirs(server.owner_url, broker, port, messages, size)
             return used
 
         series = measure.interleaved({"ours": our_side, "naive": their_side}, rounds)
