@@ -95,6 +95,7 @@ def _external_role(cluster: Cluster) -> str:
     role = "ariia_test_app"
     engine = create_engine(cluster.owner_url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
+        connection.execute(text("SELECT pg_advisory_lock(7201416)"))  # two workers begin at once; it ends with us
         known = connection.execute(text("SELECT 1 FROM pg_roles WHERE rolname = :r"), {"r": role}).scalar()
         if not known:
             connection.execute(text(f"CREATE ROLE {role} NOLOGIN"))
