@@ -204,6 +204,6 @@ def test_a_run_does_not_sit_out_the_hour_that_a_provider_asked_for():
 
     async def ask() -> float | None:
         mine = Pace(1.0, lambda: (0, 3_600.0), until=boottime() + 5)
-        return await asyncio.wait_for(mine.soon(), 60)
+        return await asyncio.wait_for(mine.soon(), 20)
 
     assert asyncio.run(ask()) is None
