@@ -110,6 +110,8 @@ class Message(Timed, Base):
     address_norm: Mapped[str | None]
     language: Mapped[str]
     tracked: Mapped[bool] = mapped_column(default=False)
+    variant: Mapped[int | None] = mapped_column(SmallInteger)
+    zone: Mapped[str | None]
     priority: Mapped[int] = mapped_column(SmallInteger, default=5)
     state: Mapped[str]
     reason: Mapped[str | None]
