@@ -79,7 +79,7 @@ def sweep(ring: Ring) -> int:
             ring("campaigns.send", tenant_id, campaign_id, None)
             rung += 1
         if waiting:
-            ring("notices.send", tenant_id, tenant_id, None)
+            ring(notices.TASK, tenant_id, tenant_id, None)
             rung += 1
     for kind, task in (("webhooks", "webhooks.deliver"), ("follow_ups", "follow_ups.run")):
         for tenant_id in _due(kind):

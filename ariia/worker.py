@@ -7,6 +7,7 @@ A task holds no truth: its body does what is due for a row and ends.
 """
 
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self
@@ -18,15 +19,18 @@ from celery.signals import worker_init, worker_ready, worker_shutting_down
 from ariia import process, relay
 from ariia.tasks import campaigns
 from ariia.tasks.table import TASKS
+from domain.delivery import notices
 from kernel import log, outbox
 from kernel.errors import NotFound
+from kernel.outbox import Errand
 from kernel.settings import get_settings
 
 _RELAY_SECONDS = 2.0
 _SWEEP_SECONDS = 1.0
 _THREADS = 6
 _MOST_SENDING = 4  # runs at once per process, so that threads are left for everything else
-_SENDING = frozenset({"campaigns.send", "notices.send"})
+_WAITED_FOR = notices.TASK  # one of them may run beside the others: a blast makes nobody wait
+_SENDING = frozenset({"campaigns.send", _WAITED_FOR})
 _DOORBELL_SECONDS = 60  # a ring that nobody heard in time is worth nothing: the sweep rings again
 
 
@@ -72,7 +76,7 @@ def _begin(key: tuple[str, str]) -> bool:
     """Note that a task runs; False where it already does, or where enough runs are sending."""
     with _running_lock:
         sending = sum(task in _SENDING for task, _ in _running)
-        if key in _running or (key[0] in _SENDING and sending >= _MOST_SENDING):
+        if key in _running or (key[0] in _SENDING and sending >= _MOST_SENDING + (key[0] == _WAITED_FOR)):
             return False
         _running.add(key)
         return True
@@ -174,24 +178,34 @@ def ring_through(redis_url: str) -> "Bell":
 
 
 class Bell:
-    """Rings from a thread of its own, so that no request waits for a broker; rings in a burst become one."""
+    """Rings from a thread of its own, so that no request waits for a broker; like rings in a burst become one."""
 
     def __init__(self, app: Celery) -> None:
         self._app = app
         self._pulled = threading.Event()
+        self._errands: set[Errand] = set()
         self._over = False
         self._thread = threading.Thread(target=self._ring, name="bell", daemon=True)
 
     def hang(self) -> Self:
         """Ring from now on after every commit of this process that asked for work."""
         self._thread.start()
-        outbox.set_bell(self._pulled.set)
+        outbox.set_bell(self._pull)
         return self
+
+    def _pull(self, errand: Errand) -> None:
+        self._errands.add(errand)
+        self._pulled.set()
 
     def _ring(self) -> None:
         while self._pulled.wait() and not self._over:
             self._pulled.clear()
-            _wake(self._app)
+            while self._errands:
+                task, tenant_id = self._errands.pop()
+                if tenant_id is None:
+                    _wake(self._app)
+                else:
+                    _wake(self._app, "ariia.run", [task, str(tenant_id), str(tenant_id), None])
 
     def stop(self) -> None:
         """Take the bell down; a second call does nothing."""
@@ -207,10 +221,10 @@ def _look_around(app: Celery) -> None:
     _wake(app, "ariia.sweep")
 
 
-def _wake(app: Celery, task: str = "ariia.relay") -> None:
+def _wake(app: Celery, task: str = "ariia.relay", arguments: Sequence[str | None] = ()) -> None:
     """Ring once; a broker that is away costs a log line, for the beat finds the row seconds later."""
     try:
-        app.send_task(task, expires=_DOORBELL_SECONDS, retry=False)
+        app.send_task(task, args=list(arguments), expires=_DOORBELL_SECONDS, retry=False)
     except Exception as error:  # noqa: BLE001 - the transaction is committed: its caller must not fail now
         log.get("worker").warning("doorbell.silent", error=type(error).__name__)
 

@@ -22,11 +22,14 @@ _DUE = text(
     "SET next_due_at = least(tenant_due.next_due_at, excluded.next_due_at)"
 )
 
-_bell: Callable[[], None] | None = None
+Errand = tuple[str, UUID | None]  # the task to begin, for which tenant; of no tenant: the relay
+RELAY: Errand = ("relay", None)
+
+_bell: Callable[[Errand], None] | None = None
 
 
-def set_bell(bell: Callable[[], None] | None) -> None:
-    """Give the process a way to wake the relay; without one the sweep finds the row seconds later."""
+def set_bell(bell: Callable[[Errand], None] | None) -> None:
+    """Give the process a way to wake a worker; without one the sweep finds the row seconds later."""
     global _bell  # noqa: PLW0603 - one process, one relay
     _bell = bell
 
@@ -46,7 +49,14 @@ def mark_due(session: Session, kind: str, due_at: datetime | None = None) -> Non
     session.execute(_DUE, {"tenant": db.tenant_of(session), "kind": kind, "due": due_at})
 
 
-def ring() -> None:
-    """Wake the relay of this process, if it has one."""
+def hurry(session: Session, kind: str, task: str) -> None:
+    """Mark work of `kind` that somebody waits for, and begin `task` right after the commit, before any sweep."""
+    mark_due(session, kind)
+    tenant_id = db.tenant_of(session)
+    db.after_commit(session, lambda: ring((task, tenant_id)))
+
+
+def ring(errand: Errand = RELAY) -> None:
+    """Wake a worker by the bell of this process, if it has one."""
     if _bell is not None:
-        _bell()
+        _bell(errand)

@@ -18,7 +18,7 @@ from kernel.errors import Conflict, Invalid, NotFound
 from kernel.ids import new_id, stable_id
 from models import AppUser, Member, Message, Notice
 
-DUE = "notices"
+TASK = "notices.send"
 _FIRST = 0  # before every campaign: somebody waits for it
 # What happens to a notice whose transmission got no answer: the person asked for it, so better twice than never.
 _RESEND = frozenset({"confirmation", "reply"})
@@ -88,7 +88,7 @@ def send(  # noqa: PLR0913 - a message has that many properties
     )
     session.add(message)
     session.flush()
-    outbox.mark_due(session, "campaigns")
+    outbox.hurry(session, "campaigns", TASK)
     return message.id
 
 

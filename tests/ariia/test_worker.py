@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 from uuid import UUID
 
 import make
@@ -15,7 +16,7 @@ from ariia import worker
 from ariia.tasks import campaigns as tasks
 from ariia.tasks.table import TASKS
 from domain.campaigns import service as campaigns
-from domain.delivery import queries
+from domain.delivery import notices, queries
 from kernel import db, outbox
 from kernel import settings as kernel_settings
 from kernel.ids import new_id
@@ -136,12 +137,55 @@ def test_a_task_about_something_that_is_gone_is_done_and_one_that_breaks_is_kept
     assert (left.task, left.error) == ("no.such_task", "KeyError: 'no.such_task'")
 
 
+class Calls:
+    """A broker that only notes what is asked of it."""
+
+    def __init__(self) -> None:
+        self.made: list[tuple[str, list[Any]]] = []
+
+    def send_task(self, task: str, *, args: list[Any], **_: object) -> None:
+        self.made.append((task, args))
+
+
+def confirm(tenant_id: UUID) -> None:
+    to = {"purpose": "transactional", "channel": "email", "address": "ada@example.org"}
+    with db.tenant_session(tenant_id) as session:
+        notices.send(session, kind="confirmation", key=str(new_id()), subject="Bestätigung", body="Angekommen.", **to)
+
+
+def test_what_somebody_waits_for_is_begun_by_its_commit_and_not_by_the_sweep(tenants):
+    """Regression: a confirmation waited for the sweep of each second."""
+    calls = Calls()
+    bell = worker.Bell(calls).hang()
+    try:
+        confirm(tenants.a)
+        confirm(tenants.b)
+        with pytest.raises(ZeroDivisionError), db.tenant_session(tenants.a) as session:
+            outbox.hurry(session, "campaigns", "never.committed")
+            raise ZeroDivisionError
+        until(lambda: len(calls.made) >= 2)
+    finally:
+        bell.stop()
+    expected = [("ariia.run", ["notices.send", str(mine), str(mine), None]) for mine in (tenants.a, tenants.b)]
+    assert sorted(calls.made) == sorted(expected)
+
+
+def test_a_message_that_somebody_waits_for_begins_beside_all_the_blasts():
+    blasts = [("campaigns.send", str(new_id())) for _ in range(worker._MOST_SENDING)]
+    waited_for = [("notices.send", str(new_id())) for _ in range(2)]
+    try:
+        assert [worker._begin(key) for key in [*blasts, *waited_for]] == [True] * len(blasts) + [True, False]
+    finally:
+        for key in [*blasts, *waited_for]:
+            worker._running.discard(key)
+
+
 def test_sending_leaves_threads_for_everything_else():
     keys = [("campaigns.send", str(new_id())) for _ in range(worker._MOST_SENDING + 1)]
     begun = [worker._begin(key) for key in keys]
     try:
         assert begun == [True] * worker._MOST_SENDING + [False]
-        assert worker._MOST_SENDING < worker._THREADS
+        assert worker._MOST_SENDING + 1 < worker._THREADS
     finally:
         for key in keys:
             worker._running.discard(key)
