@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import TZPATH, available_timezones
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, func, select
+from sqlalchemy import ColumnElement, SQLColumnExpression, case, func, null, select
 from sqlalchemy.orm import Session
 
 from channels.sms import regions
@@ -19,6 +19,7 @@ from kernel import db
 from models import ContactPoint, Member
 
 _NUMBERED = "sms"
+_TELEPHONES = frozenset({"sms", "whatsapp"})
 _VERSION = re.compile(r"#?\s*(?:version\s+)?(\d{4}[a-z]{1,2})\b")
 
 
@@ -59,6 +60,21 @@ def prefix_of(session: Session, member_id: SQLColumnExpression[Any]) -> ColumnEl
         .limit(1)
         .scalar_subquery()
     )
+
+
+def of_address(channel: str, address_norm: str) -> str | None:
+    """Return the zone that an address tells: that of the country of a number; None of any other address."""
+    return regions.zone_of(address_norm) if channel in _TELEPHONES else None
+
+
+def of_number(
+    session: Session, zone: SQLColumnExpression[str | None], member_id: SQLColumnExpression[Any]
+) -> ColumnElement[Any]:
+    """Return, as a part of a statement, the zone of the number of a member whose own `zone` is not known, else null."""
+    prefixes = by_prefix(session)
+    if not prefixes:
+        return null()
+    return case((zone.is_(None), case(prefixes, value=prefix_of(session, member_id), else_=null())), else_=null())
 
 
 @cache

@@ -54,7 +54,7 @@ WITH due AS MATERIALIZED (
   FROM due JOIN message m ON m.tenant_id = :tenant AND m.id = due.id
   JOIN tenant t ON t.id = m.tenant_id
   LEFT JOIN member b ON b.tenant_id = m.tenant_id AND b.id = m.member_id
-  CROSS JOIN LATERAL (SELECT clock_timestamp() AT TIME ZONE coalesce(b.time_zone, t.time_zone) AS local) z
+  CROSS JOIN LATERAL (SELECT clock_timestamp() AT TIME ZONE {gate.ZONE} AS local) z
   CROSS JOIN LATERAL (SELECT z.local AS local, z.local::time AS clock) l
 ), taken AS (
   UPDATE message m SET

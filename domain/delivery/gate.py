@@ -219,6 +219,9 @@ _WINDOW_CLOSED = """(m.channel = 'whatsapp' AND m.language = ANY(CAST(:free_text
     AND (c.member_id = m.member_id OR m.member_id IS NULL AND c.external_id = 'whatsapp:' || m.address_norm)
     AND w.at > clock_timestamp() - interval '23 hours 55 minutes'))"""
 
+# Whose clock decides: the member's, else the one of the country of the number, else the tenant's.
+ZONE = "coalesce(b.time_zone, m.zone, t.time_zone)"
+
 # Quiet hours are those of the tenant on the member's clock; calls and texts to +1 never before 8 or after 21 o'clock.
 _QUIET = """(t.quiet_from <> t.quiet_until AND CASE WHEN t.quiet_from > t.quiet_until
     THEN l.clock >= t.quiet_from::time OR l.clock < t.quiet_until::time
@@ -255,5 +258,5 @@ NEXT_OPENING = f"""
   CASE WHEN {_QUIET} THEN
     (l.local::date + CASE WHEN l.clock >= t.quiet_until::time THEN 1 ELSE 0 END) + t.quiet_until::time
   ELSE (l.local::date + CASE WHEN l.clock >= time '08:00' THEN 1 ELSE 0 END) + time '08:00'
-  END AT TIME ZONE coalesce(b.time_zone, t.time_zone)
+  END AT TIME ZONE {ZONE}
 """

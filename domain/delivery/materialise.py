@@ -134,6 +134,7 @@ def _insert(session: Session, campaign: Campaign) -> int:
         literal(campaign.approval_hash),
         literal(0),
         _due(session, campaign, judged),
+        zones.of_number(session, judged.c.zone, judged.c.member_id),
     )
     names = [
         "id",
@@ -152,6 +153,7 @@ def _insert(session: Session, campaign: Campaign) -> int:
         "approval_hash",
         "attempt",
         "not_before",
+        "zone",
     ]
     made = (
         insert(Message)

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from domain.audit import service as audit
-from domain.campaigns import revisions
+from domain.campaigns import revisions, zones
 from domain.campaigns import service as campaigns
 from domain.identity import tenants
 from kernel import db, outbox
@@ -80,6 +80,7 @@ def send(  # noqa: PLR0913 - a message has that many properties
         address=address,
         address_norm=address.strip().casefold(),
         language=language or tenants.current(session).language,
+        zone=zones.of_address(channel, address.strip()),
         priority=_FIRST,
         state="pending",
         approval_hash="",

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import exists, func, or_, select, text
 from sqlalchemy.orm import Session
 
+from domain.campaigns import zones
 from domain.delivery import gate
 from domain.delivery.rules import Reason
 from domain.follow_ups.rules import CHANNELS, Topic, Why
@@ -28,10 +29,10 @@ _JUDGE = text(
 SELECT {gate.CLAIM_GATE} AS reason, {gate.QUIET} AS quiet, {gate.NEXT_OPENING} AS opening
 FROM (SELECT CAST(:tenant AS uuid) AS tenant_id, CAST(:member AS uuid) AS member_id, CAST(:channel AS text) AS channel,
   CAST(:address AS text) AS address_norm, CAST(:purpose AS text) AS purpose, CAST(:language AS text) AS language,
-  CAST(NULL AS timestamptz) AS expires_at, CAST(NULL AS uuid) AS notice_id) m
+  CAST(:zone AS text) AS zone, CAST(NULL AS timestamptz) AS expires_at, CAST(NULL AS uuid) AS notice_id) m
 JOIN tenant t ON t.id = m.tenant_id
 LEFT JOIN member b ON b.tenant_id = m.tenant_id AND b.id = m.member_id
-CROSS JOIN LATERAL (SELECT clock_timestamp() AT TIME ZONE coalesce(b.time_zone, t.time_zone) AS local) z
+CROSS JOIN LATERAL (SELECT clock_timestamp() AT TIME ZONE {gate.ZONE} AS local) z
 CROSS JOIN LATERAL (SELECT z.local AS local, z.local::time AS clock) l
 """.replace("clock_timestamp()", "CAST(:at AS timestamptz)")  # noqa: S608 - rules of our own
 )
@@ -175,6 +176,7 @@ def about_way(session: Session, row: FollowUp, way: Way, at: datetime, *, templa
             "member": row.member_id,
             "channel": way.channel,
             "address": way.address_norm,
+            "zone": zones.of_address(way.channel, way.address_norm),
             "purpose": row.purpose,
             "language": row.language,
             "free_text": [] if template else [row.language],

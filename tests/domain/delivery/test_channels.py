@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import make
 import pytest
@@ -13,6 +14,7 @@ from fakes import twilio as twilios
 from fakes.http_provider import Fault
 from fakes.telegram import FakeTelegram
 from sqlalchemy import select, text
+from sqlalchemy.orm import Session
 from texters import counts, run
 
 from ariia.tasks import campaigns as tasks
@@ -61,17 +63,49 @@ def sender(tenant_id: UUID, channel: str, *, rate: float = 200.0) -> UUID:
 
 
 def members(tenant_id: UUID, channel: str, n: int) -> list[UUID]:
-    made = []
+    numbers = [str(1000 + i) if channel == "telegram" else f"+49151123456{i:02d}" for i in range(n)]
     with db.tenant_session(tenant_id) as session:
-        for i in range(n):
-            address = str(1000 + i) if channel == "telegram" else f"+49151123456{i:02d}"
-            member = audience.create(
-                session, actor="t", first_name=f"Jörg{'' if i else '<b>'}", contact={channel: address}
-            )
-            consents.record(session, member.id, channel=channel, purpose="marketing", state="granted", source="t",
-                            actor="t", evidence={"wording": "ja"})  # fmt: skip
-            made.append(member.id)
-    return made
+        return [person(session, channel, address, f"Jörg{'' if i else '<b>'}") for i, address in enumerate(numbers)]
+
+
+def person(session: Session, channel: str, address: str, name: str, **fields: object) -> UUID:
+    member = audience.create(session, actor="t", first_name=name, contact={channel: address}, **fields)
+    consents.record(
+        session, member.id, channel=channel, purpose="marketing", state="granted", source="t", actor="t",
+        evidence={"wording": "ja"},
+    )  # fmt: skip
+    return member.id
+
+
+def quiet_now(session: Session, zone: str) -> datetime:
+    """Set quiet hours that hold at this moment in `zone`, for an hour to both sides. Returns their end there."""
+    here = clock.now().astimezone(ZoneInfo(zone))
+    end = (here + timedelta(hours=1)).replace(second=0, microsecond=0)
+    begin = here - timedelta(hours=1)
+    session.execute(
+        text("UPDATE tenant SET quiet_from = :begin, quiet_until = :end"),
+        {"begin": f"{begin:%H:%M}", "end": f"{end:%H:%M}"},
+    )
+    return end
+
+
+def test_quiet_hours_are_those_of_the_country_of_the_number_where_the_member_has_no_clock(tenants, twilio):
+    for tenant_id in (tenants.a, tenants.b):
+        with db.tenant_session(tenant_id) as session:
+            crowd.no_quiet_hours(session)
+        sender(tenant_id, "sms")
+        with db.tenant_session(tenant_id) as session:
+            person(session, "sms", "+819012345678", "Yuki")
+            person(session, "sms", "+819012345679", "Anna", time_zone="Europe/Berlin")
+            person(session, "sms", "+4915112345678", "Jörg")
+    with db.tenant_session(tenants.a) as session:
+        opening = quiet_now(session, "Asia/Tokyo")
+    theirs, others = started(tenants.a, "sms"), started(tenants.b, "sms")
+    assert run(tenants.a, theirs).sent == 2
+    assert run(tenants.b, others).sent == 3
+    with db.tenant_session(tenants.a) as session:
+        [waiting] = session.execute(select(Message).where(Message.state == "deferred")).scalars()
+        assert (waiting.address, waiting.reason, waiting.not_before) == ("+819012345678", "quiet_hours", opening)
 
 
 def started(tenant_id: UUID, channel: str, **variant: object) -> UUID:
