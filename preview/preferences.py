@@ -1,7 +1,7 @@
 """The page behind the preferences link of a message: what its reader gets on each channel, and how any of it ends.
 
-Things can be switched off here, one by one or all at once. Whoever wants them again agrees again with the sender: a
-forwarded mail must not be able to agree for somebody else.
+Things can be switched off here, one by one or all at once, and advertising can be paused. Whoever wants them again
+agrees again with the sender: a forwarded mail must not be able to agree for somebody else.
 """
 
 from collections.abc import Collection
@@ -23,17 +23,31 @@ from preview import view
 
 PURPOSES = ("marketing", "tracking", "profiling")
 FRESH = timedelta(minutes=3)
+PAUSE = timedelta(days=30)
+_PAUSABLE = "marketing"
 _SOURCE = "preferences_page"
 _LONGEST_TAIL = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One purpose on one channel; `since` is when it was switched off."""
+    """One purpose on one channel; `since` is when it was switched off, `until` when a pause ends."""
 
     purpose: str
     on: bool
     since: datetime | None = None
+    until: datetime | None = None
+
+    @property
+    def left(self) -> bool:
+        """Whether there is something to end: a pause is over some day."""
+        return self.on or self.until is not None
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    since: datetime
+    until: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +61,26 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What the page shows. `asking` names what would be switched off, while the reader is asked once more."""
+    """What the page shows. `asking` names what would be switched off, while the reader is asked once more.
+
+    `action` is what was asked for, `days` how long a pause is.
+    """
 
     token: str
     tenant: str
     channels: tuple[Channel, ...]
     saved: bool = False
     asking: tuple[str, ...] = ()
+    action: str = "save"
+    days: int = PAUSE.days
 
     @property
     def anything_on(self) -> bool:
-        return any(choice.on for channel in self.channels for choice in channel.choices)
+        return any(choice.left for channel in self.channels for choice in channel.choices)
+
+    @property
+    def can_pause(self) -> bool:
+        return any(choice.on for channel in self.channels for choice in channel.choices if choice.purpose == _PAUSABLE)
 
 
 def read(token: str) -> Signed:
@@ -83,7 +106,13 @@ def fresh(message: Message | None) -> bool:
 
 
 def state(
-    session: Session, message_id: UUID, token: str, *, saved: bool = False, asking: Collection[str] = ()
+    session: Session,
+    message_id: UUID,
+    token: str,
+    *,
+    saved: bool = False,
+    asking: Collection[str] = (),
+    action: str = "save",
 ) -> tuple[Page, str]:
     """Return the page for the reader of a message and the language that it was written in."""
     tenant = tenants.current(session)
@@ -91,7 +120,7 @@ def state(
     if message is None:
         return Page(token, tenant.name, ()), tenant.language
     channels = tuple(_channels(session, message))
-    return Page(token, tenant.name, channels, saved, tuple(asking)), message.language
+    return Page(token, tenant.name, channels, saved, tuple(asking), action), message.language
 
 
 def _channels(session: Session, message: Message) -> list[Channel]:
@@ -111,10 +140,10 @@ def _channels(session: Session, message: Message) -> list[Channel]:
     return found
 
 
-def _marketing(consent: Consent | None, ended: datetime | None) -> Choice:
+def _marketing(consent: Consent | None, ended: _Ended | None) -> Choice:
     """Without a suppression or a withdrawal the reader may get more: that the message came proves it."""
     if ended is not None:
-        return Choice("marketing", on=False, since=ended)
+        return Choice("marketing", on=False, since=ended.since, until=ended.until)
     if consent is not None and consent.state in {"withdrawn", "expired"}:
         return Choice("marketing", on=False, since=consent.since)
     return Choice("marketing", on=True)
@@ -145,15 +174,18 @@ def _addresses(session: Session, message: Message) -> dict[str, list[str]]:
     return found
 
 
-def _suppressed(session: Session, channel: str, addresses: list[str]) -> datetime | None:
-    """Return since when every one of the addresses is suppressed; None while one is not."""
+def _suppressed(session: Session, channel: str, addresses: list[str]) -> _Ended | None:
+    """Return since when every one of the addresses is suppressed, and until when; None while one is not."""
     rows = session.execute(
         consents.matching(session, channel=channel)
         .where(Suppression.address_norm.in_(addresses))
         .order_by(Suppression.created_at.desc())
     ).scalars()
-    ended = {row.address_norm: row.created_at for row in rows}
-    return max(ended.values()) if set(ended) == set(addresses) else None
+    ended = {row.address_norm: row for row in rows}
+    if set(ended) != set(addresses):
+        return None
+    pauses = [row.expires_at for row in ended.values() if row.expires_at is not None and row.reason == consents.PAUSED]
+    return _Ended(max(row.created_at for row in ended.values()), min(pauses) if pauses else None)
 
 
 def mask(channel: str, address: str) -> str:
@@ -168,17 +200,19 @@ def wanted(session: Session, message_id: UUID, action: str, shown: Collection[st
     message = delivery.find(session, message_id)
     if message is None:
         return []
-    on = [
-        f"{channel.channel}:{choice.purpose}"
+    choices = {
+        f"{channel.channel}:{choice.purpose}": choice
         for channel in _channels(session, message)
         for choice in channel.choices
-        if choice.on
-    ]
+    }
     if action == "all_off":
-        return on
+        return [name for name, choice in choices.items() if choice.left]
+    on = [name for name, choice in choices.items() if choice.on]
+    if action == "pause":
+        return [name for name in on if name.endswith(f":{_PAUSABLE}")]
     if action == "save":
         return [name for name in on if name in shown and name not in kept]
-    raise Invalid("action", "use save or all_off")
+    raise Invalid("action", "use save, pause or all_off")
 
 
 def switch_off(session: Session, message_id: UUID, names: Collection[str]) -> None:
@@ -192,6 +226,25 @@ def switch_off(session: Session, message_id: UUID, names: Collection[str]) -> No
             _stop_marketing(session, message, channel)
         elif message.member_id is not None:
             _withdraw(session, message, channel, purpose)
+
+
+def pause(session: Session, message_id: UUID, names: Collection[str]) -> None:
+    """Stop advertising on these channels for a while; consents stay, and it goes on by itself."""
+    message = delivery.find(session, message_id)
+    if message is None:
+        return
+    addresses = _addresses(session, message)
+    for channel in (name.partition(":")[0] for name in names):
+        for address in addresses.get(channel, []):
+            consents.pause(
+                session,
+                channel=channel,
+                address_norm=address,
+                until=clock.now() + PAUSE,
+                source=_SOURCE,
+                actor=f"message:{message.id}",
+                evidence={"message": str(message.id)},
+            )
 
 
 def _stop_marketing(session: Session, message: Message, channel: str) -> None:

@@ -286,13 +286,14 @@ def change_choices(
     keep: Annotated[list[str], Form(max_length=40)] = [],  # noqa: B006
     sure: Annotated[str, Form(max_length=10)] = "",
 ) -> Response:
-    """Switch off what is not kept; the signed link is the right to do so, so no cookie and no login is needed."""
+    """Switch off what is not kept, or pause; the signed link is the right to do so: no cookie, no login."""
     signed = preferences.read(token)
     with db.tenant_session(signed.tenant_id) as session:
         names = preferences.wanted(session, signed.ref_id, action, shown, keep)
         if names and not sure and preferences.fresh(delivery.find(session, signed.ref_id)):
-            return _choices_page(session, request, signed, token, asking=names)
-        preferences.switch_off(session, signed.ref_id, names)
+            return _choices_page(session, request, signed, token, asking=names, action=action)
+        change = preferences.pause if action == "pause" else preferences.switch_off
+        change(session, signed.ref_id, names)
         return _choices_page(session, request, signed, token, saved=True)
 
 

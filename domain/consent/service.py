@@ -1,9 +1,10 @@
 """Consent and suppression: what a member agreed to, and which addresses must not be written to."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -22,7 +23,8 @@ BASES = ("consent", "existing_customer")
 
 # A person's own objection; nobody but the person can take it back.
 OBJECTIONS = frozenset({"unsubscribed", "complained", "objection", "opt_out"})
-REASONS = OBJECTIONS | {"hard_bounce", "soft_bounces", "manual", "imported"}
+PAUSED = "paused"
+REASONS = OBJECTIONS | {"hard_bounce", "soft_bounces", "manual", "imported", PAUSED}
 
 
 def record(
@@ -144,23 +146,61 @@ def suppress(
     ).scalar_one_or_none()
     if made is not None:
         promises.end_at(session, channel, address_norm)
-        audit.append(session, actor=actor, action="suppression.add", subject=str(made), channel=channel, reason=reason)
-        events.emit(
-            session,
-            "crm.suppression.added",
-            aggregate="suppression",
-            id=made,
+        _tell(session, made, actor, channel=channel, purpose=purpose, reason=reason)
+    return made is not None
+
+
+def _tell(session: Session, suppression_id: UUID, actor: str, *, channel: str, purpose: str, reason: str) -> None:
+    about = {"channel": channel, "reason": reason}
+    audit.append(session, actor=actor, action="suppression.add", subject=str(suppression_id), **about)
+    events.emit(session, "crm.suppression.added", aggregate="suppression", id=suppression_id, purpose=purpose, **about)
+
+
+def pause(
+    session: Session,
+    *,
+    channel: str,
+    address_norm: str,
+    until: datetime,
+    source: str,
+    actor: str,
+    evidence: dict[str, Any],
+) -> bool:
+    """Stop marketing to an address until a moment; consents and promises stay. Returns whether this is new.
+
+    A suppression for good, or one that ends later, stays as it is.
+    """
+    values = {"reason": PAUSED, "source": source, "evidence": evidence, "expires_at": until}
+    made = session.execute(
+        insert(Suppression)
+        .values(
+            id=new_id(),
+            tenant_id=db.tenant_of(session),
             channel=channel,
-            purpose=purpose,
-            reason=reason,
+            address_norm=address_norm,
+            purpose="marketing",
+            created_by=actor,
+            **values,
         )
+        .on_conflict_do_update(
+            index_elements=["tenant_id", "channel", "address_norm", "purpose"],
+            index_where=Suppression.lifted_at.is_(None),
+            set_=values,
+            where=Suppression.expires_at < until,
+        )
+        .returning(Suppression.id)
+    ).scalar_one_or_none()
+    if made is not None:
+        _tell(session, made, actor, channel=channel, purpose="marketing", reason=PAUSED)
     return made is not None
 
 
 def matching(session: Session, *, channel: str | None = None, reason: str | None = None) -> Select[Suppression]:
     """Return the statement of the suppressions that are in force."""
     statement = select(Suppression).where(
-        Suppression.tenant_id == db.tenant_of(session), Suppression.lifted_at.is_(None)
+        Suppression.tenant_id == db.tenant_of(session),
+        Suppression.lifted_at.is_(None),
+        or_(Suppression.expires_at.is_(None), Suppression.expires_at > func.clock_timestamp()),
     )
     if channel:
         statement = statement.where(Suppression.channel == channel)

@@ -44,3 +44,11 @@ def test_from_the_link_to_everything_off_are_two_clicks_at_most(reader, open_pag
     page.get_by_role("button", name="Abschalten").click()
     expect(page.get_by_role("heading", name="Alles ist abgeschaltet")).to_be_visible()
     assert len(reader.suppressed()) == 2
+
+
+def test_a_pause_is_two_clicks_away_and_says_when_it_ends(reader, open_page):
+    page = open_page(360, "dark", scripts=False)
+    page.goto(reader.url)
+    page.get_by_role("button", name="30 Tage Pause").click()
+    expect(page.get_by_text("Pause bis").first).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") == 360

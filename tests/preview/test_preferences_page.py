@@ -142,6 +142,51 @@ def test_one_button_switches_everything_off_and_leaves_a_trail(reader, browser):
     assert reader.entries() == again
 
 
+def test_a_pause_stops_advertising_for_thirty_days_and_ends_by_itself(reader, browser):
+    page = browser.open(reader.url)
+    done = browser.submit(page.forms[0], action="pause")
+    assert "Pause bis" in done.answer.text
+    assert reader.suppressed() == {("email", "jana@mail.example"), ("sms", "+491701234567")}
+    assert set(reader.states().values()) == {"granted"}
+    with db.tenant_session(reader.tenant_id) as session:
+        rows = session.execute(consents.matching(session)).scalars().all()
+        assert {row.reason for row in rows} == {"paused"}
+        for row in rows:
+            assert timedelta(days=29) < row.expires_at - clock.now() <= timedelta(days=30)
+        session.execute(text("UPDATE suppression SET expires_at = clock_timestamp() - interval '1 second'"))
+        assert session.execute(consents.matching(session)).scalars().all() == []
+    over = raw(reader.url)[2]
+    assert "Pause bis" not in over
+    assert "30 Tage Pause" in over
+    raw(reader.url, "POST", keep(action="pause"))
+    with db.tenant_session(reader.tenant_id) as session:
+        assert len(session.execute(consents.matching(session)).scalars().all()) == 2
+
+
+def test_whoever_pauses_can_still_end_everything_and_a_pause_shortens_no_stop(reader, browser):
+    raw(reader.url, "POST", keep(action="pause"))
+    done = browser.submit(browser.open(reader.url).forms[0], action="all_off")
+    assert "Alles ist abgeschaltet" in done.answer.text
+    raw(reader.url, "POST", keep(action="pause"))
+    with db.tenant_session(reader.tenant_id) as session:
+        assert consents.pause(
+            session, channel="email", address_norm="jana@mail.example", until=clock.now() + timedelta(days=1),
+            source="t", actor="t", evidence={},
+        ) is False  # fmt: skip
+        rows = session.execute(consents.matching(session)).scalars().all()
+        assert {(row.reason, row.expires_at) for row in rows} == {("unsubscribed", None)}
+    assert set(reader.states().values()) == {"withdrawn"}
+
+
+def test_a_filter_that_presses_pause_on_a_fresh_mail_is_asked_once_more(reader, browser):
+    reader.accepted(timedelta(seconds=30))
+    asked = browser.submit(browser.open(reader.url).forms[0], action="pause")
+    assert "30 Tage Pause machen?" in asked.answer.text
+    assert reader.suppressed() == set()
+    browser.submit(asked.forms[0], action="pause")
+    assert len(reader.suppressed()) == 2
+
+
 def test_what_is_off_cannot_be_switched_on_by_a_link(reader):
     raw(reader.url, "POST", keep(action="all_off"))
     raw(reader.url, "POST", keep("email:marketing", "email:tracking", "sms:marketing", "email:profiling"))
