@@ -4,9 +4,9 @@ import asyncio
 import json
 import logging
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
@@ -22,6 +22,7 @@ from urllib3.exceptions import NewConnectionError
 from channels.base import FailureKind, Mark, SendFailed, Taken, TextParcel
 from channels.twilio.errors import meaning_of
 from channels.twilio.settings import Account
+from channels.twilio.webhook import Known
 
 T = TypeVar("T")
 
@@ -53,17 +54,13 @@ def client_of(account: Account) -> Client:
     return Client(account.sid, account.token, http_client=_Elsewhere(account))
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A message as the provider shows it; `at` is when it was made there."""
-
-    sid: str
-    status: str
-    to: str
-    body: str
-    at: datetime | None
-    code: str | None
-    words: str | None
+@contextmanager
+def asking() -> Iterator[None]:
+    """Turn what the library raises within into SendFailed."""
+    try:
+        yield
+    except (TwilioException, RequestException) as error:
+        raise failure_of(error) from error
 
 
 class TwilioDoor:
@@ -114,10 +111,8 @@ class TwilioDoor:
 
     async def _ask(self, call: Callable[[], T]) -> T:
         def asked() -> T:
-            try:
+            with asking():
                 return call()
-            except (TwilioException, RequestException) as error:
-                raise failure_of(error) from error
 
         return await asyncio.get_running_loop().run_in_executor(self._thread, asked)
 
@@ -137,11 +132,9 @@ def look(account: Account, prefix: str, to: str, since: datetime) -> tuple[list[
     Asked by To and DateSent, and, because what waits has no DateSent yet, by To alone. Raises SendFailed.
     """
     client, address = client_of(account), f"{prefix}{to}"
-    try:
+    with asking():
         dated = client.messages.list(to=address, date_sent_after=since, limit=MOST_FOUND)
         newest = client.messages.list(to=address, limit=MOST_FOUND)
-    except (TwilioException, RequestException) as error:
-        raise failure_of(error) from error
     found = {one.sid: known_of(one) for one in (*dated, *newest)}
     lately = [one for one in found.values() if one.at is None or one.at >= since]
     return lately, len(dated) < MOST_FOUND and len(newest) < MOST_FOUND
@@ -149,10 +142,8 @@ def look(account: Account, prefix: str, to: str, since: datetime) -> tuple[list[
 
 def status_of(account: Account, sid: str) -> Known:
     """Return a message as the provider shows it now. Raises SendFailed."""
-    try:
+    with asking():
         return known_of(client_of(account).messages(sid).fetch())
-    except (TwilioException, RequestException) as error:
-        raise failure_of(error) from error
 
 
 def known_of(one: Any) -> Known:

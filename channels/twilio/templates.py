@@ -9,10 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from requests.exceptions import RequestException
-from twilio.base.exceptions import TwilioException
-
-from channels.twilio.client import client_of, failure_of
 from channels.twilio.settings import Account
 
 MOST = 1_000
@@ -42,11 +38,11 @@ class Content:
 
 def fetch(account: Account) -> list[Content]:
     """Return the account's templates, at most a thousand. Raises SendFailed."""
+    from channels.twilio.client import asking, client_of  # noqa: PLC0415 - the library takes a second to load
+
     client = client_of(account)
-    try:
+    with asking():
         found = client.content.v1.content_and_approvals.list(limit=MOST, page_size=50)
-    except (TwilioException, RequestException) as error:
-        raise failure_of(error) from error
     return [_content(one) for one in found]
 
 

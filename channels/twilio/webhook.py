@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 from urllib.parse import parse_qsl
 
@@ -16,6 +17,19 @@ _FAILED = frozenset({"failed", "undelivered", "canceled"})
 _MESSAGE = re.compile(r"(SM|MM)[0-9a-fA-F]{32}")
 _WHATSAPP = "whatsapp:"
 _MOST_MEDIA = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A message as the provider shows it; `at` is when it was made there."""
+
+    sid: str
+    status: str
+    to: str
+    body: str
+    at: datetime | None
+    code: str | None
+    words: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,9 @@ from channels.base import Door
 from channels.email import settings as relays
 from channels.email.session import SmtpSession
 from channels.email.settings import Relay
-from channels.sms import adapter as sms
-from channels.telegram import adapter as telegram
 from channels.telegram.settings import PROVIDER as TELEGRAM
 from channels.telegram.settings import BadToken, Bot
 from channels.twilio.settings import Account, BadAccount
-from channels.whatsapp import adapter as whatsapp
 from domain.delivery.doors import ChatDoors, Learning, Lessons
 from domain.identity import tenants
 from domain.senders import accounts, checks, countries
@@ -164,16 +161,22 @@ def telegram_bot(account: ProviderAccount) -> Bot:
 
 
 def _sms(account: ProviderAccount, _helo: str, address: str) -> Callable[[], Door[Any]]:
+    from channels.sms import adapter as sms  # noqa: PLC0415 - the library takes a second to load
+
     credentials = twilio_account(account, address)
     return lambda: sms.door(credentials)
 
 
 def _whatsapp(account: ProviderAccount, _helo: str, address: str) -> Callable[[], Door[Any]]:
+    from channels.whatsapp import adapter as whatsapp  # noqa: PLC0415 - the library takes a second to load
+
     credentials = twilio_account(account, address)
     return lambda: whatsapp.door(credentials)
 
 
 def _telegram(account: ProviderAccount, _helo: str, _address: str) -> Callable[[], Door[Any]]:
+    from channels.telegram import adapter as telegram  # noqa: PLC0415 - the library takes a second to load
+
     bot = telegram_bot(account)
     return lambda: telegram.door(bot)
 

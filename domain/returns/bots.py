@@ -4,7 +4,6 @@ from uuid import UUID
 
 from channels.base import SendFailed
 from channels.email import adapter as loops
-from channels.telegram import adapter as telegram
 from channels.telegram.settings import BadToken, Bot
 from domain.delivery import outlets
 from domain.senders import accounts
@@ -24,6 +23,8 @@ def connect(tenant_id: UUID, account_id: UUID) -> ProviderAccount:
     `check_problem` of what is returned says what stood in the way. Asks the provider outside any transaction.
     Raises NotFound, vault.BadSeal, and Conflict for an account that is no bot.
     """
+    from channels.telegram import adapter as telegram  # noqa: PLC0415 - the library takes a second to load
+
     with db.tenant_session(tenant_id) as session:
         account = accounts.get(session, account_id)
         if account.kind != KIND:
@@ -66,6 +67,8 @@ def forget(tenant_id: UUID, account_id: UUID, *, actor: str) -> None:
         accounts.check_unused(session, account)
         bot = _bot(account)
     if bot is not None:
+        from channels.telegram import adapter as telegram  # noqa: PLC0415 - the library takes a second to load
+
         try:
             loops.run(telegram.disconnect(bot))
         except SendFailed as failure:  # its updates meet an unknown address from now on, and the provider gives up

@@ -12,9 +12,9 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from channels.base import SendFailed
-from channels.twilio import client, webhook
-from channels.twilio.client import Known
+from channels.twilio import webhook
 from channels.twilio.settings import Account
+from channels.twilio.webhook import Known
 from domain.campaigns import frame, revisions
 from domain.campaigns import service as campaigns
 from domain.delivery import outlets, proof, texts
@@ -148,6 +148,8 @@ def body_of(session: Session, message_id: UUID) -> str | None:
 
 
 def _ask(tenant_id: UUID, credentials: Account, one: Waiting) -> None:
+    from channels.twilio import client  # noqa: PLC0415 - the library takes a second to load
+
     if one.state == "unknown":
         found, complete = client.look(credentials, _PREFIX[one.channel], one.address, one.since - _EARLIER)
         with db.tenant_session(tenant_id) as session:
