@@ -71,7 +71,7 @@ class SmtpSession:
         self._last_used = 0.0
 
     async def send(self, envelope: Envelope, before_dot: BeforeDot | None = None) -> Accepted:
-        """Hand over one message. Raises SendFailed with kind, phase, code and words; never tries twice.
+        """Hand over one message. Raises SendFailed with kind, phase, code and words; no body is ever written twice.
 
         What `before_dot` raises passes through, and the message was not sent.
         """
@@ -81,10 +81,7 @@ class SmtpSession:
         stuffed = dot_stuffed(envelope.data, canonical=envelope.canonical)
         self._busy = True
         try:
-            greeted = await self._ready()
-            self._clean = False
-            self._messages += 1
-            await self._announce(greeted, envelope)
+            greeted = await self._begin(envelope)
             if before_dot is not None:
                 await before_dot()
             return await self._hand_over(greeted.wire, stuffed)
@@ -105,6 +102,22 @@ class SmtpSession:
         self._greeted = await greet(self._relay)
         self._messages = 0
         return self._greeted
+
+    async def _begin(self, envelope: Envelope) -> Greeted:
+        """Announce the message. A server may end a session that carried others: then a new one is opened, once."""
+        greeted = await self._ready()
+        self._clean = False
+        self._messages += 1
+        try:
+            await self._announce(greeted, envelope)
+        except SendFailed as failure:
+            if self._messages == 1 or not _ended_the_session(greeted.wire, failure):
+                raise
+            self.drop()
+            greeted = await self._ready()
+            self._messages = 1
+            await self._announce(greeted, envelope)
+        return greeted
 
     async def _announce(self, greeted: Greeted, envelope: Envelope) -> None:
         """MAIL, RCPT and DATA: in one write where the server announced PIPELINING, else step by step."""
@@ -186,6 +199,12 @@ class SmtpSession:
         greeted, self._greeted = self._greeted, None
         if greeted is not None:
             await part_ways(greeted.wire)
+
+
+def _ended_the_session(wire: Wire, failure: SendFailed) -> bool:
+    """421 or the end of the connection in answer to MAIL: nothing was taken (RFC 5321 §3.8, §4.2.2)."""
+    left = failure.code.startswith(str(_LEAVING)) or (not failure.code and wire.lost is not None)
+    return failure.phase == _STEPS[0] and left
 
 
 def _check(envelope: Envelope) -> None:

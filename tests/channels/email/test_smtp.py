@@ -327,6 +327,35 @@ def test_a_connection_that_ended_while_idle_is_opened_again() -> None:
         assert (sink.count, sink.connections) == (2, 2)
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("mail", every=3),
+        Fault("mail", every=3, reply="421 4.7.0 too many messages in this connection", leave=True),
+        Fault("mail", every=3, reply="421 4.7.0 too many messages in this connection"),
+    ],
+)
+def test_a_server_that_ends_a_used_session_costs_no_message_its_turn(fault: Fault) -> None:
+    """Regression: the message that met the end of a session was put off, though nothing spoke against it."""
+    with SmtpSink([fault]) as sink:
+        run(send_all(relay(sink), range(8)))
+        assert (sink.count, sink.connections) == (8, 4)
+
+
+def test_a_server_that_wants_nothing_is_asked_once_by_a_new_session() -> None:
+    async def twice(sink: SmtpSink) -> SendFailed:
+        session = SmtpSession(relay(sink))
+        await session.send(message(1))
+        with pytest.raises(SendFailed) as caught:
+            await session.send(message(2))
+        return caught.value
+
+    with SmtpSink([Fault("mail", first=2, reply="421 4.3.2 closing", leave=True)]) as sink:
+        failure = run(twice(sink))
+        assert (sink.count, sink.connections) == (1, 2)
+    assert (failure.kind, failure.phase) == (FailureKind.THROTTLE, "mail")
+
+
 def test_a_session_is_recycled_after_its_messages_and_after_idling() -> None:
     async def idle(sink: SmtpSink) -> None:
         session = SmtpSession(relay(sink, idle_seconds=0))
