@@ -26,15 +26,22 @@ def announce(console: Console, *, with_demo: bool) -> None:
         console.print("Make a tenant while it is stopped: ./dev exec python -m ariia.cli create-tenant --help")
         return
     try:
-        key, link = _demo(console)
+        kept, link = _demo(console)
     except Exception as error:  # noqa: BLE001 - the service runs; only the demo tenant is missing
         console.print(f"[red]The demo tenant could not be made:[/] {error}")
         return
-    console.print(f"API key       {key}\nPreview link  {link}\nAPI document  {url}/openapi.json", highlight=False)
+    lines = {
+        "API key": kept["api_key"],
+        "Preview link": link,
+        "Sign in": f"{kept['email']} with {kept['password']} (POST {url}/api/v1/sessions; a person may approve)",
+        "API document": f"{url}/openapi.json",
+    }
+    for name, value in lines.items():
+        console.print(f"{name:<13} {value}", highlight=False, soft_wrap=True)
 
 
-def _demo(console: Console) -> tuple[str, str]:
-    """Return key and preview link of the demo tenant; the key is kept in a 0600 file of the data folder."""
+def _demo(console: Console) -> tuple[dict[str, str], str]:
+    """Return what opens the demo tenant, kept in a 0600 file of the data folder, and its preview link."""
     path = get_settings().data_dir / _FILE
     if not path.exists():
         kept = _make(console)
@@ -43,7 +50,7 @@ def _demo(console: Console) -> tuple[str, str]:
     kept = json.loads(path.read_text())
     api = Api(get_settings().base_url, kept["api_key"])
     link = api.post(f"/campaigns/{kept['campaign']}/preview-links", {"purpose": "approve"})["url"]
-    return kept["api_key"], link
+    return kept, link
 
 
 def _make(console: Console) -> dict[str, str]:
@@ -55,11 +62,12 @@ def _make(console: Console) -> dict[str, str]:
     api = Api(get_settings().base_url, made.api_key)
     folder = get_settings().data_dir / "demo"
     members.write(folder, today)
-    prepare.people_and_sender(api, studio)
+    owner = prepare.people_and_sender(api, studio)
     prepare.import_members(api, screen, folder, attested_by=studio["people"][0]["name"])
     prepare.knowledge(api, screen, today)
     prepare.chats(api, screen, today, zone)
+    prepare.approve_follow_ups(owner.api(get_settings().base_url))
     campaign = str(prepare.campaign(api, studio)["id"])
     api.post(f"/campaigns/{campaign}/generate", {})
     prepare.wait_for_draft(api, campaign, _PATIENCE)
-    return {"api_key": made.api_key, "campaign": campaign}
+    return {"api_key": made.api_key, "campaign": campaign, "email": owner.email, "password": owner.password}

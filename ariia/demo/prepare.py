@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
+from secrets import token_urlsafe
 from time import sleep
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -32,6 +33,7 @@ _SETTINGS = (
     "quiet_from",
     "quiet_until",
 )
+WISHES = "LH-10001"  # who asks in a chat to be written to later
 _MEDIA_TYPES = {".md": "text/markdown", ".csv": "text/csv"}
 
 
@@ -46,19 +48,69 @@ def sentence(name: str) -> str:
     return (STUDIO / name).read_text(encoding="utf-8").strip()
 
 
-def people_and_sender(api: Api, studio: dict[str, Any]) -> int:
-    """Fill in the settings, add people and the sender. Returns how many people are there.
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Who signs in as the studio's owner; keys cannot approve, people can."""
+
+    email: str
+    password: str
+
+    def api(self, url: str) -> Api:
+        """Sign in. Raises Refused."""
+        token = Api(url, "").post("/sessions", {"email": self.email, "password": self.password})["token"]
+        return Api(url, str(token))
+
+
+def people_and_sender(api: Api, studio: dict[str, Any]) -> Owner:
+    """Fill in the settings, add people and the sender. Returns the owner with a password of this run.
 
     The quiet hours of the demo studio are off, so that the demo ends at any hour of the day.
     """
     api.put("/settings", {name: studio[name] for name in _SETTINGS})
-    known = {user["email"] for user in api.all("/users")}
+    password = token_urlsafe(15)
     for person in studio["people"]:
-        if person["email"] not in known:
-            api.post("/users", person)
-    if not any(True for _ in api.all("/senders")):
-        api.post("/senders", {**studio["sender"], "is_default": True})
-    return sum(1 for _ in api.all("/users"))
+        api.post("/users", person | ({"password": password} if person["role"] == "owner" else {}))
+    api.post("/senders", {**studio["sender"], "is_default": True})
+    return Owner(next(person["email"] for person in studio["people"] if person["role"] == "owner"), password)
+
+
+def approve_follow_ups(owner: Api) -> int:
+    """Approve the suggested words of follow-ups, as the owner of the studio. Returns how many."""
+    suggested = owner.get("/follow-ups/texts")["suggestions"]
+    for words in suggested:
+        owner.put("/follow-ups/texts", {name: words[name] for name in ("topic", "language", "body")})
+    return len(suggested)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A wish in a chat: what was written, what was answered, and what will be sent when."""
+
+    said: str
+    answer: str
+    due: str
+    text: str
+
+
+def wish(api: Api, patience: timedelta) -> Wish:
+    """Let a member ask in a chat to be written to later. Raises NotWritten when nobody answers in time."""
+    member, said = _member(api, WISHES), sentence("wish.txt")
+    chat = api.post("/conversations", {"channel": "web", "external_id": "chat-wish", "member_id": member})["id"]
+    message = {"author": "member", "text": said, "at": clock.now().isoformat(), "external_id": "chat-wish-0"}
+    api.post(f"/conversations/{chat}/messages", message)
+    until = clock.now() + patience
+    while True:
+        answers = [row["text"] for row in api.all(f"/conversations/{chat}/messages") if row["author"] == "agent"]
+        if answers or clock.now() > until:
+            break
+        sleep(0.1)
+    promised = [row for row in api.all("/follow-ups", member_id=member) if row["state"] == "pending"]
+    if not answers or not promised:
+        raise NotWritten("the member's wish in the chat was not answered in time")
+    horizon = (clock.now() + timedelta(days=30)).isoformat()
+    steps = api.post("/follow-ups/rehearsal", {"until": horizon})["steps"]
+    text = next((step["text"] for step in steps if step["follow_up_id"] == promised[0]["id"] and step["text"]), "")
+    return Wish(said, answers[0], promised[0]["due_local"].replace("T", " ")[:16], text)
 
 
 @dataclass(frozen=True, slots=True)

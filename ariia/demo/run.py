@@ -46,6 +46,7 @@ class Demo:
     today: date
     expected: Expected
     mailbox_before: dict[Path, int]
+    owner: prepare.Owner
     imported: dict[str, int] = field(default_factory=dict)
 
 
@@ -70,6 +71,7 @@ def _run(screen: Screen, service: RunningService, settings: Settings) -> int:
     revise(demo, campaign)
     flight = approve(demo, campaign)
     seconds = send(demo, campaign, flight["will_send"])
+    chat(demo)
     return 0 if conclude(demo, campaign, flight, seconds) else 1
 
 
@@ -83,9 +85,11 @@ def setup(screen: Screen, service: RunningService, settings: Settings) -> Demo:
     with screen.step(f"Create {studio['name']} ({slug}) with its people"):
         made = create_tenant(studio | {"slug": slug})
         api = Api(service.url, made.api_key)
-        screen.say(f"{prepare.people_and_sender(api, studio)} people, one sender")
+        owner = prepare.people_and_sender(api, studio)
+        screen.say(f"{len(studio['people'])} people, one sender")
     before = mails.kept(service.mailbox)
-    demo = Demo(screen, service, api, studio, folder, today, expected(members.write(folder, today)), before)
+    plan = members.write(folder, today)
+    demo = Demo(screen, service, api, studio, folder, today, expected(plan), before, owner)
     with screen.step("Import members, visits, purchases and suppressed addresses"):
         _import(demo)
     with screen.step("Read the price list, FAQ, course plan, offers and chats"):
@@ -220,6 +224,17 @@ def send(demo: Demo, campaign: str, will_send: int) -> float:
     if seen["status"] != "sent":
         raise DemoFailed(f"sending ended as {seen['status']}: {seen['hold_reason'] or seen['counts']}")
     return seconds
+
+
+def chat(demo: Demo) -> None:
+    """Let a member ask in a chat to be written to later, and show what will be sent then."""
+    with demo.screen.step("A member asks in a chat to be written to later"):
+        approved = prepare.approve_follow_ups(demo.owner.api(demo.service.url))
+        demo.screen.say(f"{approved} texts of follow-ups approved by the owner")
+        wish = prepare.wish(demo.api, _PATIENCE)
+        demo.screen.quote(f"member: {wish.said}")
+        demo.screen.quote(f"answer: {wish.answer}")
+        demo.screen.say(f"in the rehearsal, on {wish.due}: {wish.text}")
 
 
 def conclude(demo: Demo, campaign: str, flight: dict[str, Any], seconds: float) -> bool:
