@@ -1,5 +1,6 @@
 """Every refusal leaves as one problem document (RFC 9457); bugs stay 500 and show nothing of the inside."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -10,7 +11,7 @@ from sqlalchemy.orm.exc import StaleDataError
 from starlette.exceptions import HTTPException
 
 from kernel import log
-from kernel.errors import AriiaError
+from kernel.errors import AriiaError, PlanLimit
 
 MEDIA_TYPE = "application/problem+json"
 _TITLES = {
@@ -47,7 +48,31 @@ def problem(request: Request, status: int, code: str, detail: str, **extra: Any)
 
 def _refusal(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, AriiaError)  # noqa: S101 - registered for this class
-    return problem(request, error.status, error.code, error.detail, **_plain(error.extra))
+    return refused(request, error)
+
+
+def refused(request: Request, error: AriiaError) -> JSONResponse:
+    """Build the problem document of a refusal; where it has the sentence in the reader's language, in that one."""
+    translations = {"en": error.detail, **(error.translations if isinstance(error, PlanLimit) else {})}
+    language = preferred_language(request.headers.get("accept-language", ""), tuple(translations))
+    response = problem(request, error.status, error.code, translations[language], **_plain(error.extra))
+    if len(translations) > 1:
+        response.headers["Content-Language"] = language
+    return response
+
+
+def preferred_language(header: str, known: Sequence[str]) -> str:
+    """Return which of the known languages an Accept-Language header prefers (RFC 9110 §12.5.4); else the first."""
+    wishes = []
+    for n, part in enumerate(header.split(",")[:20]):
+        name, _, weight = part.partition(";")
+        quality = weight.strip().removeprefix("q=") if weight else "1"
+        try:
+            wishes.append((-float(quality), n, name.strip().lower().partition("-")[0]))
+        except ValueError:
+            continue
+    fitting = (name for quality, _, name in sorted(wishes) if quality < 0 and name in known)
+    return next(fitting, known[0])
 
 
 def _plain(extra: dict[str, Any]) -> dict[str, Any]:

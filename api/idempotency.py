@@ -43,7 +43,7 @@ class IdempotentRoute(APIRoute):
                 digest = hashlib.sha256(await request.body()).hexdigest()
                 kept = await run_in_threadpool(_reserve, principal, request.url.path, key, digest)
             except AriiaError as error:
-                return errors.problem(request, error.status, error.code, error.detail, **error.extra)
+                return errors.refused(request, error)
             if kept is not None:
                 return kept
             return await _run(request, handler, principal, key)
@@ -55,7 +55,7 @@ async def _run(request: Request, handler: Handler, principal: Principal, key: st
     try:
         response = await handler(request)
     except AriiaError as error:
-        response = errors.problem(request, error.status, error.code, error.detail, **error.extra)
+        response = errors.refused(request, error)
     except BaseException:
         await run_in_threadpool(_forget, principal, request.url.path, key)
         raise

@@ -2,6 +2,8 @@
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +11,7 @@ import typer
 from pydantic import HttpUrl, ValidationError
 from rich.console import Console
 
-from ariia import bounces, follow_ups
+from ariia import analytics, bounces, follow_ups, plans
 from kernel import names
 from kernel import settings as kernel_settings
 from kernel.settings import Settings
@@ -33,6 +35,19 @@ def _settings(**changes: object) -> Settings:
 def _in_data(name: str) -> dict[str, object]:
     """Use a data folder of our own unless ARIIA_DATA_DIR names one."""
     return {"data_dir": _DATA / name} if Settings().data_dir == Settings.model_fields["data_dir"].default else {}
+
+
+@contextmanager
+def _database() -> Iterator[None]:
+    """Open the database of the settings for one command."""
+    from ariia import process  # noqa: PLC0415 - each command loads what it needs
+
+    _settings(**_in_data("serve"))
+    prepared = process.prepare()
+    try:
+        yield
+    finally:
+        prepared.stop()
 
 
 @app.command()
@@ -164,8 +179,10 @@ def demo_data(folder: Annotated[Path, typer.Argument(help="Where the files go.")
     _console.print(f"written to {folder}")
 
 
+app.add_typer(analytics.commands(_database), name="analytics")
 app.add_typer(bounces.app, name="bounces")
 app.add_typer(follow_ups.app, name="follow-ups")
+app.add_typer(plans.commands(_database), name="plan")
 
 
 def main() -> None:

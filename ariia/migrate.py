@@ -16,7 +16,17 @@ _ROOT = Path(__file__).resolve().parent.parent
 _LOCK = 7_201_415_001  # an advisory lock, so that two processes do not migrate at once
 
 # What the application may do on tables that only grow.
-APPEND_ONLY = ("audit_entry", "consent_event", "message_event", "draft_revision", "template_version", "domain_event")
+APPEND_ONLY = (
+    "audit_entry",
+    "consent_event",
+    "message_event",
+    "draft_revision",
+    "template_version",
+    "domain_event",
+    "experiment_look",
+    "experiment_decision",
+    "sequence_version",
+)
 
 
 class SuperuserRefused(RuntimeError):  # noqa: N818

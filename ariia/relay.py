@@ -8,12 +8,15 @@ from uuid import UUID
 
 from sqlalchemy import func, select, text
 
+from domain.changes import service as changes
 from domain.delivery import notices, recovery
+from domain.segments import membership
 from kernel import db, log, outbox
 from models import TenantDue
 
 Ring = Callable[[str, UUID, UUID, UUID | None], None]
 _MOST_TENANTS = 200
+_FOLLOWERS = ("segments.refresh", "sequences.run")  # the tasks that read what happened to members
 _HIDDEN_SECONDS = 120
 _LONGEST_WAIT = 3_600
 
@@ -81,8 +84,20 @@ def sweep(ring: Ring) -> int:
         if waiting:
             ring(notices.TASK, tenant_id, tenant_id, None)
             rung += 1
-    for kind, task in (("webhooks", "webhooks.deliver"), ("follow_ups", "follow_ups.run")):
+    for kind, task in (
+        ("webhooks", "webhooks.deliver"),
+        ("follow_ups", "follow_ups.run"),
+        (membership.DUE, "segments.refresh"),
+        ("sequences", "sequences.run"),
+        ("experiments", "experiments.look"),
+        ("send_times", "send_times.count"),
+        ("analytics", "analytics.count"),
+    ):
         for tenant_id in _due(kind):
+            ring(task, tenant_id, tenant_id, None)
+            rung += 1
+    for tenant_id in changes.stirred():
+        for task in _FOLLOWERS:
             ring(task, tenant_id, tenant_id, None)
             rung += 1
     return rung

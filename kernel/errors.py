@@ -1,6 +1,6 @@
 """Refusals: every expected 'no' of the product, with the way out, as RFC 9457 asks."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 
@@ -76,7 +76,14 @@ class Gone(AriiaError):  # noqa: N818
 
 
 class PlanLimit(AriiaError):  # noqa: N818
-    """A plan limit that is used up; names limit, used, the reset and the tier that lifts it."""
+    """A plan limit that is used up; names limit, used, the reset and the tier that lifts it.
+
+    `translations` are the same sentence by language, for readers of other languages than English.
+    """
 
     code = "plan_limit"
     status = 402
+
+    def __init__(self, detail: str, *, translations: Mapping[str, str] | None = None, **extra: Any) -> None:
+        super().__init__(detail, **extra)
+        self.translations = dict(translations or {})

@@ -21,6 +21,13 @@ _DUE = text(
     "ON CONFLICT (tenant_id, kind) DO UPDATE "
     "SET next_due_at = least(tenant_due.next_due_at, excluded.next_due_at)"
 )
+_ASKED = text("SELECT next_due_at FROM tenant_due WHERE tenant_id = :tenant AND kind = :kind")
+
+_NUDGE = text("""
+UPDATE tenant_due SET next_due_at = clock_timestamp() WHERE (tenant_id, kind) IN (
+  SELECT tenant_id, kind FROM tenant_due
+  WHERE tenant_id = :tenant AND kind = :kind AND next_due_at > clock_timestamp() FOR UPDATE SKIP LOCKED)
+""")
 
 Errand = tuple[str, UUID | None]  # the task to begin, for which tenant; of no tenant: the relay
 RELAY: Errand = ("relay", None)
@@ -47,6 +54,21 @@ def enqueue(session: Session, task: str, *, id: UUID, due_at: datetime | None = 
 def mark_due(session: Session, kind: str, due_at: datetime | None = None) -> None:
     """Tell the dispatcher that this tenant has work of `kind`; an earlier mark stays."""
     session.execute(_DUE, {"tenant": db.tenant_of(session), "kind": kind, "due": due_at})
+
+
+def expect(session: Session, kind: str, due_at: datetime) -> None:
+    """Have work of `kind` looked for at `due_at` or before; writes nothing where it is, so nobody waits for the row.
+
+    Between its look and its commit another may put the next look off: whoever looks must look again now and then.
+    """
+    due = session.execute(_ASKED, {"tenant": db.tenant_of(session), "kind": kind}).scalar_one_or_none()
+    if due is None or due > due_at:
+        mark_due(session, kind, due_at)
+
+
+def nudge(session: Session, kind: str) -> None:
+    """Bring work of `kind` that is due later forward to now; waits for nobody, so a mark may be missed."""
+    session.execute(_NUDGE, {"tenant": db.tenant_of(session), "kind": kind})
 
 
 def hurry(session: Session, kind: str, task: str) -> None:

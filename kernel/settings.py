@@ -5,6 +5,7 @@ import os
 import re
 import secrets
 from contextlib import suppress
+from decimal import Decimal
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Literal, Self
@@ -143,6 +144,16 @@ class Settings(BaseSettings):
         le=2_000_000_000,
         description="Most tokens the drafts of one tenant may spend in a calendar month of its time zone.",
     )
+    llm_input_price: Decimal | None = Field(
+        None,
+        ge=0,
+        description="What a million tokens that are read cost, in cents (or the currency's smallest unit); without it "
+        "campaigns show tokens instead of money.",
+    )
+    llm_output_price: Decimal | None = Field(
+        None, ge=0, description="What a million tokens that are written cost, in the same unit."
+    )
+    llm_currency: str = Field("EUR", pattern="^[A-Z]{3}$", description="Currency of the prices of tokens (ISO 4217).")
     knowledge_file_mb: int = Field(20, ge=1, le=50, description="Largest file of the knowledge base, MiB.")
     knowledge_pages: int = Field(1_000, ge=1, le=10_000, description="Most pages of a PDF that are read.")
     knowledge_seconds: int = Field(

@@ -2,6 +2,7 @@
 
 from models.agent import AgentRun, AgentStep, ModelCall
 from models.agent_tasks import AgentTask
+from models.analytics import ActorChange, RollupDay, RollupPosition, RollupQuarter
 from models.base import Base
 from models.brand import BrandProfile, BrandRule
 from models.callbacks import ContentTemplate, OptOutWord, ProviderCallback, ProviderLook
@@ -16,9 +17,12 @@ from models.campaigns import (
     Template,
     TemplateVersion,
 )
+from models.changes import ChangeBell, ChangePosition, MemberChange
 from models.chats import ChatLink, TelegramUpdate
+from models.costs import CampaignBudget, CampaignSpend, MessageCharge
 from models.delivery import CampaignCount, Message, MessageEvent, Notice, RateBucket, TrackedLink
 from models.events import DomainEvent, EventCounter
+from models.experiments import Experiment, ExperimentDecision, ExperimentLook
 from models.follow_ups import FollowUp, FollowUpText, FollowUpTurn, MemberInsight
 from models.identity import (
     ApiKey,
@@ -55,17 +59,23 @@ from models.people import (
     Purchase,
     Suppression,
 )
-from models.plans import PlanReservation, PlanUsage
+from models.plans import PlanChange, PlanReservation, PlanStop, PlanUsage
+from models.privacy import ErasedIdentity
 from models.reach import AccountStrain, CampaignCost, ChatTurn, ClosedCountry, TeamAddress
 from models.returns import AddressHealth, InboundMail
-from models.segments import Segment, SegmentMember
+from models.segments import Segment, SegmentDay, SegmentMember
+from models.send_times import ActChange, ActHour, MemberHours, SendTimeState
 from models.senders import DkimKey, ProviderAccount, SenderDomain
+from models.sequences import Enrolment, Sequence, SequenceCampaign, SequenceVersion
 from models.tracking import Conversion, TrackingJournal
 from models.webhooks import WebhookDelivery, WebhookEndpoint
 
 __all__ = [
     "AccountStrain",
+    "ActChange",
+    "ActHour",
     "Activity",
+    "ActorChange",
     "AddressHealth",
     "AgentQuestion",
     "AgentRun",
@@ -79,8 +89,12 @@ __all__ = [
     "BrandProfile",
     "BrandRule",
     "Campaign",
+    "CampaignBudget",
     "CampaignCost",
     "CampaignCount",
+    "CampaignSpend",
+    "ChangeBell",
+    "ChangePosition",
     "ChatLink",
     "ChatTurn",
     "Chunk",
@@ -98,7 +112,12 @@ __all__ = [
     "DocumentUpload",
     "DomainEvent",
     "DraftRevision",
+    "Enrolment",
+    "ErasedIdentity",
     "EventCounter",
+    "Experiment",
+    "ExperimentDecision",
+    "ExperimentLook",
     "FindingOverride",
     "FollowUp",
     "FollowUpText",
@@ -110,15 +129,20 @@ __all__ = [
     "InboundMail",
     "LoginIdentity",
     "Member",
+    "MemberChange",
+    "MemberHours",
     "MemberInsight",
     "Message",
+    "MessageCharge",
     "MessageEvent",
     "ModelCall",
     "Notice",
     "Offer",
     "OptOutWord",
     "Outbox",
+    "PlanChange",
     "PlanReservation",
+    "PlanStop",
     "PlanUsage",
     "Posting",
     "PreviewLink",
@@ -128,10 +152,18 @@ __all__ = [
     "Purchase",
     "RateBucket",
     "Review",
+    "RollupDay",
+    "RollupPosition",
+    "RollupQuarter",
     "Segment",
+    "SegmentDay",
     "SegmentMember",
+    "SendTimeState",
     "Sender",
     "SenderDomain",
+    "Sequence",
+    "SequenceCampaign",
+    "SequenceVersion",
     "Suppression",
     "SynonymGroup",
     "TeamAddress",

@@ -3,7 +3,17 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, SmallInteger, UniqueConstraint, func
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    SmallInteger,
+    UniqueConstraint,
+    func,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, Json, Owned, Timed, owned_key
@@ -37,6 +47,7 @@ class Notice(Owned, Base):
             ["tenant_id", "member_id"], ["member.tenant_id", "member.id"], ondelete="SET NULL (member_id)"
         ),
         ForeignKeyConstraint(["tenant_id", "campaign_id"], ["campaign.tenant_id", "campaign.id"], ondelete="CASCADE"),
+        Index("ix_notice_member", "tenant_id", "member_id", postgresql_where="member_id IS NOT NULL"),
     )
     kind: Mapped[str]
     purpose: Mapped[str]
@@ -50,7 +61,10 @@ class Notice(Owned, Base):
 
 
 class Message(Timed, Base):
-    """A recipient. The id is stable: made of tenant, campaign, step, member, or of tenant and notice."""
+    """A recipient. The id is stable: made of tenant, campaign, step, member, or of tenant and notice.
+
+    `variant` is what it carries of a comparison (0 is A), `tested` whether its figures decide that comparison.
+    """
 
     __tablename__ = "message"
     __table_args__ = (
@@ -86,6 +100,7 @@ class Message(Timed, Base):
             postgresql_where="state IN ('claimed', 'sending')",
         ),
         Index("ix_message_list", "tenant_id", "campaign_id", "id"),
+        Index("ix_message_tested", "tenant_id", "campaign_id", "variant", postgresql_where="tested"),
         Index(
             "ix_message_outcome",
             "tenant_id",
@@ -111,6 +126,7 @@ class Message(Timed, Base):
     language: Mapped[str]
     tracked: Mapped[bool] = mapped_column(default=False)
     variant: Mapped[int | None] = mapped_column(SmallInteger)
+    tested: Mapped[bool | None]
     zone: Mapped[str | None]
     priority: Mapped[int] = mapped_column(SmallInteger, default=5)
     state: Mapped[str]
@@ -157,6 +173,7 @@ class MessageEvent(Base):
             "id",
             postgresql_where="kind NOT IN ('claimed', 'sending', 'sent', 'delivered', 'opened')",
         ),
+        Index("ix_message_event_xid", "tenant_id", "xid", postgresql_where="campaign_id IS NOT NULL"),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True, server_default=func.gen_random_uuid())
     tenant_id: Mapped[UUID]
@@ -168,6 +185,7 @@ class MessageEvent(Base):
     reason: Mapped[str | None]
     link_n: Mapped[int | None] = mapped_column(SmallInteger)
     details: Mapped[Json] = mapped_column(server_default="{}")
+    xid: Mapped[int] = mapped_column(BigInteger, server_default=text("(pg_current_xact_id()::text)::bigint"))
 
 
 class CampaignCount(Base):

@@ -1,6 +1,7 @@
 """Tenants, their people, and what proves who is asking."""
 
 from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy import ForeignKeyConstraint, Index, SmallInteger, UniqueConstraint, func
@@ -32,9 +33,12 @@ class Tenant(Identified, Timed, Base):
     utm_links: Mapped[bool] = mapped_column(server_default="true")
     visit_links: Mapped[bool] = mapped_column(server_default="false")
     conversion_days: Mapped[int] = mapped_column(SmallInteger, server_default="7")
+    attribution_model: Mapped[str] = mapped_column(server_default="last_click")
     ai_egress: Mapped[str] = mapped_column(server_default="no_member_data")
     chat_disclosure: Mapped[bool] = mapped_column(server_default="true")
     follow_up_at: Mapped[str] = mapped_column(server_default="10:00")
+    email_price: Mapped[Decimal | None]
+    whatsapp_price: Mapped[Decimal | None]
     suspended_at: Mapped[datetime | None]
 
 

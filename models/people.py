@@ -141,6 +141,7 @@ class ImportRow(Owned, Base):
             ["tenant_id", "batch_id"], ["import_batch.tenant_id", "import_batch.id"], ondelete="CASCADE"
         ),
         UniqueConstraint("tenant_id", "batch_id", "line"),
+        Index("ix_import_row_member", "tenant_id", "member_id", postgresql_where="member_id IS NOT NULL"),
     )
     batch_id: Mapped[UUID]
     line: Mapped[int]

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Base, Owned
+from models.base import Base, Json, Owned, newest_first
 
 
 class PlanUsage(Owned, Base):
@@ -35,6 +35,7 @@ class PlanReservation(Owned, Base):
             unique=True,
             postgresql_where="state <> 'released'",
         ),
+        Index("ix_plan_reservation_held", "tenant_id", "limit_key", "period", postgresql_where="state = 'reserved'"),
         CheckConstraint("state IN ('reserved', 'consumed', 'released')", name="state_known"),
     )
     limit_key: Mapped[str]
@@ -42,3 +43,33 @@ class PlanReservation(Owned, Base):
     subject_id: Mapped[UUID]
     state: Mapped[str]
     settled_at: Mapped[datetime | None]
+
+
+class PlanChange(Owned, Base):
+    """A step from one tier to another, at once or `at` a later instant; `consequences` is what it stopped or freed."""
+
+    __tablename__ = "plan_change"
+    __table_args__ = (
+        newest_first("plan_change"),
+        Index("uq_plan_change_planned", "tenant_id", unique=True, postgresql_where="state = 'planned'"),
+        CheckConstraint("state IN ('planned', 'done', 'withdrawn')", name="state_known"),
+    )
+    from_tier: Mapped[str]
+    to_tier: Mapped[str]
+    reason: Mapped[str]
+    state: Mapped[str]
+    at: Mapped[datetime]
+    settled_at: Mapped[datetime | None]
+    consequences: Mapped[Json] = mapped_column(default=dict)
+
+
+class PlanStop(Owned, Base):
+    """A thing that a downgrade switched off, remembered so that an upgrade switches exactly this on again."""
+
+    __tablename__ = "plan_stop"
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "kind", "subject_id"),
+        CheckConstraint("kind IN ('template', 'segment')", name="kind_known"),
+    )
+    kind: Mapped[str]
+    subject_id: Mapped[UUID]

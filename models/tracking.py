@@ -3,7 +3,16 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Index, SmallInteger, UniqueConstraint, func
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKeyConstraint,
+    Index,
+    SmallInteger,
+    UniqueConstraint,
+    func,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, Owned
@@ -28,6 +37,7 @@ class Conversion(Owned, Base):
         CheckConstraint("attribution IN ('visit', 'message', 'last_click', 'none')", name="attribution_known"),
         CheckConstraint("value_minor >= 0", name="value_not_negative"),
         Index("ix_conversion_campaign", "tenant_id", "campaign_id", "at"),
+        Index("ix_conversion_at", "tenant_id", "at"),
         Index("ix_conversion_member", "tenant_id", "member_id", postgresql_where="member_id IS NOT NULL"),
         Index("ix_conversion_message", "tenant_id", "message_id", postgresql_where="message_id IS NOT NULL"),
     )
@@ -42,6 +52,7 @@ class Conversion(Owned, Base):
     message_id: Mapped[UUID | None]
     member_id: Mapped[UUID | None]
     link_n: Mapped[int | None] = mapped_column(SmallInteger)
+    xid: Mapped[int] = mapped_column(BigInteger, server_default=text("(pg_current_xact_id()::text)::bigint"))
 
 
 class TrackingJournal(Base):

@@ -33,7 +33,6 @@ class WebhookEndpoint(Owned, Base):
     disabled_reason: Mapped[str | None]
     feed_after: Mapped[UUID | None]
     feed_mark_xid: Mapped[int | None] = mapped_column(BigInteger)
-    feed_mark_at: Mapped[datetime | None]
 
 
 class WebhookDelivery(Identified, Base):

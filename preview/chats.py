@@ -10,11 +10,13 @@ from models import Campaign
 from preview import bubbles, view
 
 
-def bubble(rendering: TextRendering, campaign: Campaign, member: MemberFacts, lang: str) -> view.Bubble:
+def bubble(
+    rendering: TextRendering, campaign: Campaign, member: MemberFacts, lang: str, number: int = 0
+) -> view.Bubble:
     """Return the text as this member would get it, with plain links."""
-    channel, variant = rendering.channel, rendering.variant(member, lang, clock.now())
+    channel, variant = rendering.channel, rendering.variant(member, lang, clock.now(), number)
     values = rendering.values(member, lang, clock.now()) | variant.plain
-    text = rendering.preview(member, lang)
+    text = rendering.preview(member, lang, number)
     return view.Bubble(
         channel=channel,
         runs=bubbles.runs(text, channel),

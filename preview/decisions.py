@@ -14,7 +14,7 @@ from domain.campaigns import service as campaigns
 from domain.campaigns.lifecycle import Status
 from domain.content import places
 from kernel import clock
-from kernel.errors import AriiaError, Invalid, NotFound
+from kernel.errors import AriiaError, Conflict, Forbidden, Invalid, NotFound
 from models import PreviewLink, Review
 from preview import view
 
@@ -48,6 +48,48 @@ class DecisionForm(BaseModel):
             raise Invalid("name", "enter your name, for the record")
         if len(self.typed.comment) > reviews.LONGEST_COMMENT:
             raise Invalid("comment", "is too long")
+
+
+class WaiverForm(BaseModel):
+    """Who lets a finding pass, and why."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    csrf: str = Field("", max_length=64)
+    content_hash: str = Field("", max_length=64)
+    finding: str = Field("", max_length=64)
+    name: str = Field("", max_length=400)
+    reason: str = Field("", max_length=20_000)
+
+    def check(self) -> None:
+        """Raise Invalid naming the field that is missing or too long."""
+        if not self.name.strip() or len(self.name.strip()) > _LONGEST_NAME:
+            raise Invalid("name", "enter your name, for the record")
+        if not self.reason.strip() or len(self.reason) > reviews.LONGEST_COMMENT:
+            raise Invalid("reason", "say in a sentence why the finding may pass")
+
+
+def waive(session: Session, link: PreviewLink, form: WaiverForm) -> None:
+    """Let a finding of the revision that the link shows pass.
+
+    Raises Invalid, Forbidden for a link that is for looking only, and Conflict where another draft is current.
+    """
+    form.check()
+    if link.purpose != "approve":
+        raise Forbidden("This link is for looking only.", code="view_only")
+    campaign = campaigns.lock(session, link.campaign_id)
+    if campaign.status != Status.PENDING_REVIEW or campaign.current_revision_id != link.revision_id:
+        raise Conflict("A decision was already made.", code="already_decided")
+    if form.content_hash != link.content_hash:
+        raise Conflict("The text is not the one that you saw.", code="hash_mismatch")
+    reviews.waive(
+        session,
+        campaign.id,
+        form.finding,
+        actor=actor_of(link),
+        name=form.name.strip(),
+        reason=form.reason.strip(),
+    )
 
 
 def actor_of(link: PreviewLink) -> str:

@@ -10,13 +10,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from domain.audience import selection
-from domain.campaigns import frame, queries, revisions
+from domain.campaigns import frame, hold_reasons, queries, revisions
 from domain.campaigns import service as campaigns
 from domain.campaigns.lifecycle import Status
 from domain.consent.service import CHANNELS
-from domain.content import blocks, cohorts, diff, places, slots
+from domain.content import blocks, cohorts, diff, lines, places, slots, versions
 from domain.content import compile as compiling
 from domain.content.member_values import MemberFacts, usable_name
+from domain.conversations import insights
 from domain.delivery import flight, materialise, render, rules, texts
 from domain.identity import tenants
 from domain.plans import catalog
@@ -80,7 +81,7 @@ def _scene(session: Session, link: PreviewLink) -> _Scene:
         campaign,
         revision,
         tenants.current(session),
-        _members(session, link.member_ids) or (_NOBODY,),
+        _members(session, link.member_ids, campaign, revision) or (_NOBODY,),
         tuple(languages),
         fallback,
         mails,
@@ -88,11 +89,15 @@ def _scene(session: Session, link: PreviewLink) -> _Scene:
     )
 
 
-def _members(session: Session, ids: Sequence[str]) -> tuple[MemberFacts, ...]:
+def _members(
+    session: Session, ids: Sequence[str], campaign: Campaign, revision: DraftRevision
+) -> tuple[MemberFacts, ...]:
     wanted = [UUID(member_id) for member_id in ids]
     tenant_id = tenants.current(session).id
     rows = session.execute(select(Member).where(Member.tenant_id == tenant_id, Member.id.in_(wanted))).scalars()
-    found = {row.id: frame.member_facts(row) for row in rows}
+    told = cohorts.rest_on_chats(revision.content_json)
+    spoken = insights.spoken(session, wanted, campaign.channel) if told else {}
+    found = {row.id: frame.member_facts(row, spoken.get(row.id, frozenset())) for row in rows}
     return tuple(found[member_id] for member_id in wanted if member_id in found)
 
 
@@ -109,6 +114,7 @@ def approval(
     """Return everything that the approval page shows. `language` is that of the page."""
     scene = _scene(session, link)
     member, lang = _chosen(scene, choices)
+    number = _number(scene, choices)
     state = _state(scene)
     send = _send_facts(session, scene, language)
     state_of_run = _progress(session, scene) if state == "working" else None
@@ -129,8 +135,8 @@ def approval(
         shown=_person(scene, member),
         languages=scene.languages,
         choices=choices,
-        mail=_mail(scene, member, lang),
-        claims=_claims(session, scene, member, lang),
+        mail=_mail(scene, member, lang, number),
+        claims=_claims(session, scene, member, lang, number),
         findings=findings,
         send=send,
         remarks=remarks,
@@ -139,9 +145,15 @@ def approval(
         obstacles=_obstacles(scene, send, findings, state),
         typed=typed,
         error=error,
-        bubble=chats.bubble(scene.texts, scene.campaign, member, lang) if scene.texts else None,
-        spots=_spots(session, scene, member, lang) if state == "open" else (),
+        bubble=chats.bubble(scene.texts, scene.campaign, member, lang, number) if scene.texts else None,
+        spots=_spots(session, scene, member, lang) if state == "open" and number == 0 else (),
         progress=state_of_run,
+        lines=_lines(scene, member, lang),
+        held_because=hold_reasons.sentence(scene.campaign.hold_reason)[language]
+        if scene.campaign.status == Status.HELD
+        else "",
+        variants=tuple(versions.letter(n) for n in range(versions.count(scene.revision.content_json))),
+        variant=versions.letter(number),
     )
 
 
@@ -170,7 +182,20 @@ def _spots(session: Session, scene: _Scene, member: MemberFacts, lang: str) -> t
 
 def _groups(scene: _Scene) -> dict[str, view.Group]:
     items = (scene.revision.content_json.get(cohorts.KEY) or {}).get("items", ())
-    return {each["id"]: view.Group(each["stage"], each["interest"], each["size"]) for each in items}
+    return {
+        each["id"]: view.Group(each["stage"], each["interest"], each["size"], each.get("insight")) for each in items
+    }
+
+
+def _lines(scene: _Scene, member: MemberFacts, lang: str) -> tuple[view.Line, ...]:
+    """Return the personal lines of a language, those for most members first."""
+    content = scene.revision.content_json
+    mine = lines.reader(content).of(member.insights, lang)
+    found = sorted(lines.of_language(content, lang), key=lambda each: -each.get("size", 0))
+    return tuple(
+        view.Line(lang, each["text"], tuple(each["insights"]), each.get("size", 0), mine=each["text"] == mine)
+        for each in found
+    )
 
 
 def mail_html(session: Session, link: PreviewLink, choices: view.Choices) -> tuple[str, str]:
@@ -179,8 +204,9 @@ def mail_html(session: Session, link: PreviewLink, choices: view.Choices) -> tup
     member, lang = _chosen(scene, choices)
     if scene.rendering is None:
         return "", lang
-    page = scene.rendering.preview(member, lang).html
-    claims = _claims(session, scene, member, lang) if choices.facts else ()
+    number = _number(scene, choices)
+    page = scene.rendering.preview(member, lang, number).html
+    claims = _claims(session, scene, member, lang, number) if choices.facts else ()
     return mailframe.dress(page, dark=choices.dark, claims=claims), lang
 
 
@@ -188,6 +214,12 @@ def _chosen(scene: _Scene, choices: view.Choices) -> tuple[MemberFacts, str]:
     member = next((each for each in scene.members if str(each.id) == choices.member), scene.members[0])
     own = member.language if member.language in scene.languages else scene.fallback
     return member, choices.lang if choices.lang in scene.languages else own
+
+
+def _number(scene: _Scene, choices: view.Choices) -> int:
+    """Return the number of the variant to show; A where the asked one is not in the draft."""
+    asked = versions.number(choices.variant)
+    return asked if 0 <= asked < versions.count(scene.revision.content_json) else 0
 
 
 def _state(scene: _Scene) -> str:
@@ -235,26 +267,30 @@ def _full_name(member: MemberFacts) -> str:
     return " ".join(part for part in (member.first_name, member.last_name) if part)
 
 
-def _mail(scene: _Scene, member: MemberFacts, lang: str) -> view.Mail:
+def _mail(scene: _Scene, member: MemberFacts, lang: str, number: int) -> view.Mail:
+    key = versions.key_of(lang, number)
     if scene.texts is not None:
-        links = scene.texts.variants[lang].compiled.links
-        return view.Mail("", "", scene.texts.preview(member, lang), lang, 0, links, remote_images=False)
+        links = scene.texts.variants[key].compiled.links
+        return view.Mail("", "", scene.texts.preview(member, lang, number), lang, 0, links, remote_images=False)
     if scene.rendering is None:
         return view.Mail("", "", "", lang, 0, (), remote_images=False, broken=True)
-    made = scene.rendering.preview(member, lang)
-    links = scene.rendering.variants[lang].compiled.links
+    made = scene.rendering.preview(member, lang, number)
+    links = scene.rendering.variants[key].compiled.links
     remote = mailframe.has_remote_images(made.html)
     return view.Mail(made.subject, made.preheader, made.text, lang, len(made.html.encode()), links, remote)
 
 
-def _claims(session: Session, scene: _Scene, member: MemberFacts, lang: str) -> tuple[view.Claim, ...]:
+def _claims(session: Session, scene: _Scene, member: MemberFacts, lang: str, number: int) -> tuple[view.Claim, ...]:
+    """Return the claims of the shown text; those of a variant beside A stand in the variant itself."""
     own = cohorts.matcher(scene.revision.content_json).of(member, lang, clock.now())
     stored = [
         claim
         for claim in scene.revision.claims_json
-        if claim.get("language", lang) == lang and claim.get("cohort") in {None, own}
+        if number == 0 and claim.get("language", lang) == lang and claim.get("cohort") in {None, own}
     ]
-    variant = scene.revision.content_json["languages"].get(lang, {}).get(scene.campaign.channel, {})
+    variant = (
+        versions.seen(scene.revision.content_json, number)["languages"].get(lang, {}).get(scene.campaign.channel, {})
+    )
     pinned = {str(source["id"]): source for source in scene.revision.sources_json}
     values = _values(session, scene, member, lang)
     return tuple(
@@ -309,6 +345,7 @@ def _findings(session: Session, scene: _Scene, language: str) -> tuple[view.Find
             reason=str(found.get(f"reason_{language}") or found["code"]),
             excerpt=str(found.get("excerpt") or ""),
             place=place_of(str(found.get("path") or ""), _groups(scene)),
+            key=str(found["key"]),
             waived_by=waivers[found["key"]].by if found["key"] in waivers else None,
             waived_because=waivers[found["key"]].reason if found["key"] in waivers else None,
         )
@@ -319,10 +356,11 @@ def _findings(session: Session, scene: _Scene, language: str) -> tuple[view.Find
 def place_of(path: str, groups: Mapping[str, view.Group]) -> view.Place | None:
     """Read a path of the checks or of a difference: `de.email.blocks.2.text`, `de#de-away.sms.text`, `offers.0`."""
     key, _, rest_of_path = path.partition(".")
+    key, variant = versions.read(key)
     language, _, cohort = key.partition("#")
-    if cohort:
+    if variant or cohort:
         place = place_of(f"{language}.{rest_of_path}", groups) or view.Place(language, "whole")
-        return replace(place, group=groups.get(cohort))
+        return replace(place, group=groups.get(cohort), variant=versions.letter(variant) if variant else "")
     parts = path.split(".")
     if parts[0] == "offers" and len(parts) > 1 and parts[1].isdigit():
         return view.Place("", "offer", int(parts[1]) + 1)
@@ -354,6 +392,8 @@ def _send_facts(session: Session, scene: _Scene, language: str) -> view.SendFact
         ceiling=campaign.cost_ceiling_minor,
         currency=scene.tenant.currency,
         problems=tuple(checked.problems),
+        variants=tuple(checked.variants.items()) if len(checked.variants) > 1 else (),
+        waiting=checked.waiting,
     )
 
 

@@ -79,6 +79,7 @@ def _choices(request: Request) -> view.Choices:
         dark=asked["dark"] if asked.get("dark") in {"custom", "forced"} else "none",
         images=asked.get("images") == "1",
         facts=asked.get("facts") == "1",
+        variant=asked.get("variant", ""),
     )
 
 
@@ -199,6 +200,30 @@ def _refused(
 
 def _kept(request: Request) -> str:
     return f"?{request.url.query}" if request.url.query else ""
+
+
+@router.post("/p/{token}/waive")
+def waive(token: str, request: Request, form: Annotated[decisions.WaiverForm, Form()]) -> Response:
+    """Let one blocking finding pass, by name and reason."""
+    pages.same_origin(request)
+    if not same(form.csrf, load.csrf_of(token)):
+        raise Forbidden("The form is out of date. Open the page again.", code="bad_csrf")
+    found = _found(request, token)
+    try:
+        with db.tenant_session(found.tenant_id) as session:
+            decisions.waive(session, previews.open_link(session, found.link_id), form)
+    except Gone as gone:
+        with db.tenant_session(found.tenant_id) as session:
+            return _gone(request, session, found, token, gone)
+    except (Invalid, Conflict) as refused:
+        if refused.code == "hash_mismatch":
+            raise
+        with db.tenant_session(found.tenant_id) as session:
+            link = previews.open_link(session, found.link_id)
+            error = "waiver" if isinstance(refused, Invalid) else refused.code
+            typed = view.Typed(form.name.strip(), form.reason.strip())
+            return _page(request, session, link, token, status=refused.status, typed=typed, error=error)
+    return RedirectResponse(f"/p/{token}{_kept(request)}#checks", status_code=303, headers=csp.PUBLIC)
 
 
 @router.post("/p/{token}/next")

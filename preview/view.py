@@ -14,6 +14,18 @@ class Group:
     stage: str
     interest: str | None
     size: int
+    insight: str | None = None  # key:value, what chats told of them
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A sentence for members of whom chats told something; `mine`: the shown person gets it."""
+
+    language: str
+    text: str
+    insights: tuple[str, ...]
+    size: int
+    mine: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +108,16 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where in a content: language and part (subject, preheader, block, text, button, variable); `n` counts from 1."""
+    """Where in a content: language and part (subject, preheader, block, text, button, variable); `n` counts from 1.
+
+    `variant` is the letter of a variant beside A.
+    """
 
     language: str
     part: str
     n: int = 0
     group: Group | None = None
+    variant: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +147,7 @@ class FindingView:
     place: Place | None
     waived_by: str | None = None
     waived_because: str | None = None
+    key: str = ""
 
     @property
     def blocks(self) -> bool:
@@ -162,7 +179,10 @@ class Quota:
 
 @dataclass(frozen=True, slots=True)
 class SendFacts:
-    """What an approval sets going. Counts are people; money is in minor units."""
+    """What an approval sets going. Counts are people; money is in minor units.
+
+    `variants`: who gets which variant of a comparison at once; `waiting`: who gets the winner later.
+    """
 
     audience: str
     targeted: int
@@ -176,6 +196,8 @@ class SendFacts:
     ceiling: int | None
     currency: str
     problems: tuple[str, ...] = ()
+    variants: tuple[tuple[str, int], ...] = ()
+    waiting: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +248,7 @@ class Choices:
     dark: str = "none"
     images: bool = False
     facts: bool = False
+    variant: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +266,8 @@ class Typed:
 class ApprovalPage:
     """One revision before its reader.
 
-    `state` is open, working, question, approved, rejected or waiting; `obstacles` are codes of what stands in the way
+    `variants` are the letters of what is compared, `variant` is the one that is shown. `state` is open, working,
+    question, approved, rejected or waiting; `obstacles` are codes of what stands in the way
     of an approval: view_only, blocked, imprint_missing, sender_missing, nobody_reachable, quota.
     """
 
@@ -274,6 +298,10 @@ class ApprovalPage:
     bubble: Bubble | None = None
     spots: tuple[Spot, ...] = ()
     progress: Progress | None = None
+    lines: tuple[Line, ...] = ()
+    held_because: str = ""
+    variants: tuple[str, ...] = ("A",)
+    variant: str = "A"
 
     @property
     def decided(self) -> Remark | None:
@@ -286,6 +314,11 @@ class ApprovalPage:
     def may_withdraw(self) -> bool:
         """True while an approval can be taken back through this link."""
         return self.status in {"approved", "scheduled"} and "view_only" not in self.obstacles
+
+    @property
+    def may_waive(self) -> bool:
+        """True while the reader may let a blocking finding pass."""
+        return self.state == "open" and "view_only" not in self.obstacles
 
     @property
     def blockers(self) -> int:

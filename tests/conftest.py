@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import zip_longest
 from pathlib import Path
 from uuid import UUID, uuid5
 
@@ -31,6 +32,20 @@ hypothesis.settings.load_profile("busy machine")
 def pytest_report_header() -> str:
     where = "external" if os.environ.get("ARIIA_TEST_DATABASE_URL") else "embedded"
     return f"database: {where} PostgreSQL"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Modules that take a minute begin first, those that wait and those that reckon by turns: none is left for the end.
+
+    The order of everything else stays as random as it is.
+    """
+    by_marker = [
+        list(dict.fromkeys(str(item.path) for item in items if item.get_closest_marker(marker)))
+        for marker in ("chaos", "browser")
+    ]
+    turns = [path for pair in zip_longest(*by_marker) for path in pair if path]
+    place = {path: n for n, path in enumerate(turns)}
+    items.sort(key=lambda item: place.get(str(item.path), len(place)))
 
 
 @dataclass(frozen=True)
@@ -206,3 +221,18 @@ def in_process(code: str, *arguments: str, timeout: float = 60) -> subprocess.Co
         timeout=timeout,
         check=False,
     )
+
+
+def settled() -> None:
+    """Wait until whatever is being written on this server now has ended, other tests' transactions too."""
+    look = text(
+        "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint, "
+        "pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
+    )
+    with db.all_tenants_session("test") as session:
+        mark = session.execute(look).one()[1]
+    for _ in range(500):
+        with db.all_tenants_session("test") as session:
+            if session.execute(look).one()[0] >= mark:
+                return
+        time.sleep(0.02)

@@ -9,7 +9,7 @@ from agents.campaign.graph import compiled
 from api.app import create_app
 from domain.campaigns.lifecycle import TABLE, Status
 from domain.content.slots import REGISTRY
-from domain.plans.catalog import BROADCASTS, FEATURES, FOLLOW_UPS, LIMITS, TEMPLATES
+from domain.plans.catalog import FEATURES, LIMITS
 from kernel.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,20 +28,17 @@ def test_every_setting_is_documented_with_its_meaning():
 
 @pytest.mark.parametrize("limit", LIMITS.values(), ids=lambda limit: limit.key)
 def test_the_plan_table_of_the_readme_says_what_the_catalogue_says(limit):
-    labels = {
-        BROADCASTS.key: "Broadcasts per month",
-        TEMPLATES.key: "Templates",
-        FOLLOW_UPS.key: "Chat follow-ups per month",
-    }
-    label = labels[limit.key]
+    label = f"{limit.label_en} per month" if limit.per == "month" else limit.label_en
     cells = ["unlimited" if amount is None else str(amount) for amount in limit.amounts]
-    assert f"| {label} | {' | '.join(cells)} |" in read("README.md")
+    for document in ("README.md", "docs/plans.md"):
+        assert f"| {label} | {' | '.join(cells)} |" in read(document)
 
 
 def test_the_plan_table_names_every_feature():
     for feature in FEATURES.values():
         cells = ["–" if level is None else level for level in feature.levels]
-        assert f"| {feature.label_en} | {' | '.join(cells)} |" in read("README.md")
+        for document in ("README.md", "docs/plans.md"):
+            assert f"| {feature.label_en} | {' | '.join(cells)} |" in read(document)
 
 
 def test_the_document_of_contents_names_every_slot_and_finding():

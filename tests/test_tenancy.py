@@ -13,7 +13,9 @@ from kernel.ids import new_id, stable_id
 from models import Base, Campaign, Member
 
 # Tables without row-level security, each for a reason that its model states.
-OPEN = {"worker", "tenant_due", "tenant_route", "credential_index", "login_identity", "tracking_journal"}
+OPEN = {
+    "worker", "tenant_due", "tenant_route", "credential_index", "login_identity", "tracking_journal", "change_bell",
+}  # fmt: skip
 
 
 @pytest.fixture

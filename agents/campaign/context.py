@@ -8,9 +8,10 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from agents.campaign.replies import BriefPlan, CampaignBase, Claim, CohortCopy, Scope, TextBase
+from agents.campaign.replies import BriefPlan, CampaignBase, Claim, CohortCopy, PersonalLine, Scope, TextBase
 from agents.campaign.state import Desk, Spot
 from domain.content.cohorts import Cohort
+from domain.content.lines import Target
 
 OpenSession = Callable[[], AbstractContextManager[Session]]
 
@@ -41,8 +42,18 @@ class Writer(Protocol):
         """Return the copy of each cohort that differs from the base copy, at most ten per call."""
         ...
 
+    def lines(
+        self, plan: BriefPlan, targets: Sequence[Target], desk: Desk, *, base: dict[str, dict[str, str]]
+    ) -> dict[str, PersonalLine]:
+        """Return what people get said by the id of their target, at most 25 per call; a line may be None."""
+        ...
+
     def edit(self, plan: BriefPlan, spots: Sequence[Spot], desk: Desk) -> tuple[dict[str, str], list[Claim]]:
         """Return new texts by path, and the claims that they make."""
+        ...
+
+    def shorten(self, plan: BriefPlan, spots: Sequence[Spot], desk: Desk) -> tuple[dict[str, str], list[Claim]]:
+        """Return the same said in fewer words, by path, and the claims that it makes."""
         ...
 
 

@@ -17,10 +17,12 @@ from agents.campaign.nodes.brief import brief
 from agents.campaign.nodes.check import LIMIT, check
 from agents.campaign.nodes.cohorts import cohorts
 from agents.campaign.nodes.edit import edit
+from agents.campaign.nodes.lines import lines
 from agents.campaign.nodes.load import load
 from agents.campaign.nodes.repair import repair, spots
 from agents.campaign.nodes.retrieve import retrieve
 from agents.campaign.nodes.scope import scope
+from agents.campaign.nodes.shorten import shorten, too_long
 from agents.campaign.nodes.store import store
 from agents.campaign.state import BaseTask, State, desk_of
 
@@ -52,12 +54,17 @@ def _task(state: State, language: str) -> BaseTask:
 
 
 def _after_batch(state: State) -> list[Send] | str:
-    return [Send("cohorts", task) for task in batches.tasks(state)] or "adapt"
+    groups = [Send("cohorts", task) for task in batches.tasks(state)]
+    return [*groups, *(Send("lines", task) for task in batches.line_tasks(state))] or "adapt"
 
 
 def _after_check(state: State) -> str:
     """Mend twice at the most; what is left is shown to the person. Templates cannot mend themselves."""
-    return "repair" if state["mends"] and state["repairs"] < LIMIT and spots(state) else "store"
+    if not state["mends"]:
+        return "store"
+    if not state["shortened"] and too_long(state):
+        return "shorten"
+    return "repair" if state["repairs"] < LIMIT and spots(state) else "store"
 
 
 @lru_cache(maxsize=1)
@@ -65,7 +72,8 @@ def compiled() -> Any:
     """Return the graph, compiled once per process."""
     graph = StateGraph(State, context_schema=Context)
     nodes: tuple[Any, ...] = (
-        load, audience, retrieve, scope, brief, ask, base, batch, cohorts, edit, adapt, check, repair, store,
+        load, audience, retrieve, scope, brief, ask, base, batch, cohorts, lines, edit, adapt, check, shorten,
+        repair, store,
     )  # fmt: skip
     for node in nodes:
         graph.add_node(node.__name__, node)
@@ -77,11 +85,13 @@ def compiled() -> Any:
     graph.add_conditional_edges("brief", _after_brief, ["ask", "base", "batch", "edit", "adapt"])
     graph.add_edge("ask", END)
     graph.add_edge("base", "batch")
-    graph.add_conditional_edges("batch", _after_batch, ["cohorts", "adapt"])
+    graph.add_conditional_edges("batch", _after_batch, ["cohorts", "lines", "adapt"])
     graph.add_edge("cohorts", "adapt")
+    graph.add_edge("lines", "adapt")
     graph.add_edge("edit", "adapt")
     graph.add_edge("adapt", "check")
-    graph.add_conditional_edges("check", _after_check, ["repair", "store"])
+    graph.add_conditional_edges("check", _after_check, ["shorten", "repair", "store"])
+    graph.add_edge("shorten", "adapt")
     graph.add_edge("repair", "adapt")
     graph.add_edge("store", END)
     return graph.compile()

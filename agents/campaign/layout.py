@@ -7,7 +7,7 @@ from typing import Any
 
 from agents.campaign.replies import CampaignBase, CohortCopy, Copy, EmailCopy, TextBase
 from agents.campaign.state import State
-from domain.content import cohorts, places, slots
+from domain.content import cohorts, lines, places, slots, versions
 from domain.content.cohorts import Bounds, Cohort
 
 ALTERNATIVES = "alternatives"
@@ -40,7 +40,8 @@ def placed(state: State, origin: str, target: str | None) -> dict[str, Any]:
         for language, reply in state["parts"].items()
         if isinstance(reply, CampaignBase) and reply.alternative is not None
     }
-    return {**content, **({ALTERNATIVES: others} if others else {})}
+    compared = (previous or {}).get(versions.KEY)  # the variants beside A are a person's: they stay
+    return {**content, **({ALTERNATIVES: others} if others else {}), **({versions.KEY: compared} if compared else {})}
 
 
 def assembled(state: State, origin: str, target: str | None) -> dict[str, Any]:
@@ -51,6 +52,7 @@ def assembled(state: State, origin: str, target: str | None) -> dict[str, Any]:
         content[cohorts.KEY] = {"bounds": _bounds(state["previous"]), "items": items}
     else:
         content.pop(cohorts.KEY, None)
+    _say_lines(state, content)
     if not state["edits"]:
         return content
     content = places.changed(content, state["edits"])
@@ -60,6 +62,42 @@ def assembled(state: State, origin: str, target: str | None) -> dict[str, Any]:
     if content.get("origin") == "human":
         content["origin"] = "mixed"
     return content
+
+
+def _say_lines(state: State, content: dict[str, Any]) -> None:
+    """Give the content its personal lines; those of languages that this run did not write stay as they are."""
+    channel, anew = state["channel"], set(state["todo"].languages)
+    by_id = {target.id: target for target in state["targets"]}
+    before = ((state["previous"] or {}).get(lines.KEY) or {}).get("items", ())
+    items = [each for each in before if each["language"] not in anew and each["language"] in content["languages"]]
+    for target_id, reply in sorted(state.get("personal", {}).items()):
+        target = by_id[target_id]
+        if reply.line and reply.line.strip() and _has_room(content, target.language, channel):
+            items.append(lines.item(target, reply.line.strip(), reply.used))
+    if items:
+        content[lines.KEY] = {"items": items}
+    else:
+        content.pop(lines.KEY, None)
+
+
+def _has_room(content: Mapping[str, Any], language: str, channel: str) -> bool:
+    """Make room for a line behind the opening, of the cohorts too; False where the text has no opening of its own."""
+    spoken = content["languages"][language][channel]
+    if lines.SLOT in str(spoken):
+        return True
+    field = replaceable(spoken, channel).get("opener")
+    if field is None:
+        return False
+    others = [each["texts"] for each in cohorts.of_language(content, language) if field in each["texts"]]
+    if channel == "email":
+        number = int(field.split(".")[1])
+        spoken["blocks"][number]["text"] += f" {lines.CLAUSE}"
+        for texts in others:
+            texts[field] += f" {lines.CLAUSE}"
+    else:
+        for texts in (spoken, *others):
+            texts[field] = _FIRST.sub(lambda match: f"{match[0]} {lines.CLAUSE}", texts[field], count=1)
+    return True
 
 
 def _bounds(previous: Mapping[str, Any] | None) -> dict[str, int]:

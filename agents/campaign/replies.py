@@ -81,6 +81,20 @@ class CohortBatch(Form):
     items: list[CohortCopy] = Field(min_length=1, max_length=10)
 
 
+class PersonalLine(Form):
+    """One sentence for people who are alike; `ref` is the one they were named by, `used` what it rests on."""
+
+    ref: str = Field(max_length=8)
+    line: str | None = Field(max_length=140)
+    used: list[str] = Field(max_length=4)
+
+
+class PersonalBatch(Form):
+    """Every reference of the batch exactly once; null where nothing fits for certain."""
+
+    items: list[PersonalLine] = Field(min_length=1, max_length=25)
+
+
 class Edit(Form):
     """One text written anew; `ref` is the one it was asked by."""
 

@@ -9,6 +9,7 @@ from agents.campaign.levels import Level
 from agents.campaign.replies import BriefPlan
 from domain.brand.service import UNSAVED, Brand
 from domain.content.cohorts import Cohort
+from domain.content.lines import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,8 @@ class Desk:
 class Todo:
     """What a run writes; everything else is the previous revision's, byte for byte.
 
-    `plan`: decide the message anew. `languages`: base copies. `cohorts`: ids. `places`: paths of single texts.
+    `plan`: decide the message anew. `languages`: base copies, and their personal lines. `cohorts`: ids. `places`: paths
+    of single texts.
     """
 
     plan: bool = True
@@ -70,6 +72,7 @@ class State(TypedDict, total=False):
     channel: str
     languages: list[str]
     cohorts: list[Cohort]
+    targets: list[Target]
     level: Level
     brand: Brand
     style: Style
@@ -82,6 +85,8 @@ class State(TypedDict, total=False):
     plan: BriefPlan
     parts: Annotated[dict[str, Any], merge_parts]
     snippets: Annotated[dict[str, Any], merge_parts]
+    personal: Annotated[dict[str, Any], merge_parts]
+    lost_lines: Annotated[int, operator.add]
     edits: dict[str, str]
     edit_claims: list[dict[str, Any]]
     content: dict[str, Any]
@@ -90,6 +95,7 @@ class State(TypedDict, total=False):
     problems: Annotated[list[str], operator.add]
     questions: list[dict[str, Any]]
     repairs: int
+    shortened: bool
     revision_id: str
 
 
@@ -108,6 +114,15 @@ class CohortTask(TypedDict):
 
     channel: str
     cohorts: list[Cohort]
+    plan: BriefPlan
+    desk: Desk
+    base: dict[str, dict[str, str]]
+
+
+class LineTask(TypedDict):
+    """Up to 25 targets for one call, and the opening of the base copy of their languages."""
+
+    targets: list[Target]
     plan: BriefPlan
     desk: Desk
     base: dict[str, dict[str, str]]

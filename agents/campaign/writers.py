@@ -1,6 +1,7 @@
 """The two writers behind one protocol."""
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,8 @@ from agents.campaign.replies import (
     Copy,
     Edits,
     EmailCopy,
+    PersonalBatch,
+    PersonalLine,
     Scope,
     TextBase,
 )
@@ -24,11 +27,13 @@ from agents.campaign.state import Desk, Source, Spot
 from agents.llm.builtin import writer as builtin
 from agents.llm.builtin.cohorts import copy_for
 from agents.llm.builtin.edits import edited
+from agents.llm.builtin.lines import line_for
 from agents.prompts import Section
-from domain.content import slots
+from domain.content import lines, slots
 from domain.content.cohorts import Cohort
+from domain.content.lines import Target
 
-Reply = TypeVar("Reply", BriefPlan, CampaignBase, TextBase, CohortBatch, Edits, Scope)
+Reply = TypeVar("Reply", BriefPlan, CampaignBase, TextBase, CohortBatch, PersonalBatch, Edits, Scope)
 PROMPTS = Path(__file__).parent / "prompts"
 _OUTPUT_TOKENS = 2_000
 _BATCH_TOKENS = 4_000
@@ -69,8 +74,18 @@ class BuiltinWriter:
         found = (copy_for(plan.objective, cohort, desk.style, base[cohort.language], channel) for cohort in cohorts)
         return [each for each in found if each is not None]
 
+    def lines(
+        self, plan: BriefPlan, targets: Sequence[Target], desk: Desk, *, base: dict[str, dict[str, str]]
+    ) -> dict[str, PersonalLine]:
+        del plan, base
+        return {target.id: line_for(target, desk.style) for target in targets}
+
     def edit(self, plan: BriefPlan, spots: Sequence[Spot], desk: Desk) -> tuple[dict[str, str], list[Claim]]:
         return edited(plan, spots, desk), []
+
+    def shorten(self, plan: BriefPlan, spots: Sequence[Spot], desk: Desk) -> tuple[dict[str, str], list[Claim]]:
+        del plan, spots, desk  # templates are as short as they can be
+        return {}, []
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,21 +145,45 @@ class ModelWriter:
         def wrong(reply: CohortBatch) -> list[str]:
             found = _exactly(ids, [each.cohort_id for each in reply.items])
             for each in reply.items:
-                found += _slot_problems([each.opener, each.benefit, each.cta, each.sms_line], {"cta_url", "greeting"})
+                found += _slot_problems([each.opener, each.benefit, each.cta, each.sms_line], _PLACED)
                 found += _unknown_sources(each.claims, desk)
             return found
 
-        now = [f"Channel: {channel}"]
-        now += [
-            f"Base copy {language}: {json.dumps(words, ensure_ascii=False, sort_keys=True)}"
-            for language, words in sorted(base.items())
-            if any(cohort.language == language for cohort in cohorts)
-        ]
+        now = [f"Channel: {channel}", *_openings(base, {cohort.language for cohort in cohorts})]
         now += [_described(cohort) for cohort in cohorts]
         reply = self._write("cohorts", CohortBatch, wrong, plan, desk, now, most=_BATCH_TOKENS)
         return reply.items
 
+    def lines(
+        self, plan: BriefPlan, targets: Sequence[Target], desk: Desk, *, base: dict[str, dict[str, str]]
+    ) -> dict[str, PersonalLine]:
+        chosen = {f"r{n}": target for n, target in enumerate(targets, start=1)}
+
+        def wrong(reply: PersonalBatch) -> list[str]:
+            found = _exactly(list(chosen), [each.ref for each in reply.items])
+            for each in reply.items:
+                known = chosen[each.ref].insights if each.ref in chosen else ()
+                found += [f"'{word}' is not known of {each.ref}" for word in each.used if word not in known]
+                if each.line and not each.used:
+                    found.append(f"{each.ref} rests on nothing: name what it uses, or give null")
+                if each.line and re.search(r"[{}\d]", each.line):
+                    found.append(f"{each.ref}: no slots and no digits in a line")
+            return found
+
+        now = _openings(base, {target.language for target in targets})
+        now += [f"{ref}: language {target.language}; {', '.join(target.insights)}" for ref, target in chosen.items()]
+        reply = self._write("lines", PersonalBatch, wrong, plan, desk, now, most=_BATCH_TOKENS)
+        return {chosen[each.ref].id: each for each in reply.items}
+
     def edit(self, plan: BriefPlan, spots: Sequence[Spot], desk: Desk) -> tuple[dict[str, str], list[Claim]]:
+        return self._anew("edit", plan, spots, desk, wishes=desk.feedback)
+
+    def shorten(self, plan: BriefPlan, spots: Sequence[Spot], desk: Desk) -> tuple[dict[str, str], list[Claim]]:
+        return self._anew("shorten", plan, spots, desk, wishes=())
+
+    def _anew(
+        self, prompt_id: str, plan: BriefPlan, spots: Sequence[Spot], desk: Desk, *, wishes: Sequence[str]
+    ) -> tuple[dict[str, str], list[Claim]]:
         chosen = {f"f{n}": spot for n, spot in enumerate(spots[:_MOST_SPOTS], start=1)}
 
         def wrong(reply: Edits) -> list[str]:
@@ -156,7 +195,7 @@ class ModelWriter:
             json.dumps({"ref": ref, "place": spot.path, "text": spot.text, "wrong": spot.orders}, ensure_ascii=False)
             for ref, spot in chosen.items()
         ]
-        reply = self._write("edit", Edits, wrong, plan, desk, [*now, *desk.feedback], most=_BATCH_TOKENS)
+        reply = self._write(prompt_id, Edits, wrong, plan, desk, [*now, *wishes], most=_BATCH_TOKENS)
         return {chosen[each.ref].path: each.text.strip() for each in reply.items}, reply.claims
 
     def _write(
@@ -206,7 +245,9 @@ class ModelWriter:
 
     def _stable(self, desk: Desk) -> list[Section]:
         catalogue = "\n".join(
-            f"{{{slot.name}}}: {slot.label_en}, such as {slot.example}" for slot in slots.REGISTRY.values()
+            f"{{{slot.name}}}: {slot.label_en}, such as {slot.example}"
+            for slot in slots.REGISTRY.values()
+            if slot.name != lines.SLOT
         )
         listed = "\n".join(
             f"[{source.id}] {source.kind}: {guards.datamark(_shown(source), self.mark)}" for source in desk.sources
@@ -220,6 +261,7 @@ class ModelWriter:
 
 
 _NOW_BYTES = 32 * 1024
+_PLACED = {"cta_url", "greeting", lines.SLOT}
 
 
 def _brand(desk: Desk, mark: str) -> str:
@@ -235,7 +277,17 @@ def _brand(desk: Desk, mark: str) -> str:
     return "\n".join([*lines, guards.datamark("\n".join(words), mark)] if words else lines)
 
 
+def _openings(base: dict[str, dict[str, str]], languages: set[str]) -> list[str]:
+    return [
+        f"Base copy {language}: {json.dumps(words, ensure_ascii=False, sort_keys=True)}"
+        for language, words in sorted(base.items())
+        if language in languages
+    ]
+
+
 def _described(cohort: Cohort) -> str:
+    if cohort.insight:
+        return f"Group {cohort.id}: language {cohort.language}; {_STAGES[cohort.stage]}; in chats: {cohort.insight}"
     interest = f"; their main interest is {cohort.interest} ({{favourite_course}})" if cohort.interest else ""
     return f"Group {cohort.id}: language {cohort.language}; {_STAGES[cohort.stage]}{interest}"
 
@@ -259,7 +311,7 @@ def _wrong(reply: Copy, language: str, desk: Desk) -> list[str]:
     """Return what is wrong with a copy that has the right shape."""
     found = [] if reply.lang == language else [f"lang must be {language}"]
     found += _unknown_sources(reply.claims, desk)
-    return [*found, *_slot_problems(_texts(reply), {"cta_url", "greeting"} if isinstance(reply, TextBase) else set())]
+    return [*found, *_slot_problems(_texts(reply), _PLACED if isinstance(reply, TextBase) else {lines.SLOT})]
 
 
 def _unknown_sources(claims: Sequence[Claim], desk: Desk) -> list[str]:

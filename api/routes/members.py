@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 from sqlalchemy.orm import Session
 
+from api import places
 from api.auth import requires
 from api.deps import Page, Paging, TenantSession, page_of
 from api.idempotency import IdempotentRoute
@@ -16,9 +17,12 @@ from api.schemas.members import (
     ConsentIn,
     ConsentOut,
     ContactPointOut,
+    EntryOut,
+    EraseIn,
     MemberIn,
     MemberOut,
     MemberPatch,
+    PersonOut,
     PurchaseIn,
     PurchaseOut,
     Status,
@@ -26,13 +30,17 @@ from api.schemas.members import (
 from domain.audience import queries
 from domain.audience import service as audience
 from domain.consent import service as consents
+from domain.identity.rules import PRIVACY
 from domain.identity.service import Principal
+from domain.privacy import service as privacy
+from domain.timeline import queries as timeline
 from models import Activity, ConsentEvent, Member, Purchase
 
 router = APIRouter(prefix="/members", tags=["members"], route_class=IdempotentRoute)
 
 Reader = Annotated[Principal, requires("members:read")]
 Writer = Annotated[Principal, requires("members:write")]
+PrivacyOfficer = Annotated[Principal, requires(PRIVACY)]
 ConsentWriter = Annotated[Principal, requires("consent:write")]
 
 
@@ -91,6 +99,35 @@ def delete_member(member_id: UUID, session: TenantSession, who: Writer) -> Respo
     """Remove a member; suppressions of its addresses stay."""
     audience.delete(session, member_id, actor=who.actor)
     return Response(status_code=204)
+
+
+@router.post("/{member_id}/export")
+def export_member(member_id: UUID, session: TenantSession, who: PrivacyOfficer) -> PersonOut:
+    """Hand out everything that is held about a member, table by table."""
+    return PersonOut(**privacy.export(session, member_id, actor=who.actor))
+
+
+@router.post("/{member_id}/erase", status_code=204)
+def erase_member(member_id: UUID, payload: EraseIn, session: TenantSession, who: PrivacyOfficer) -> Response:
+    """Remove a member everywhere, for good. Totals stay; files do not bring the person back."""
+    privacy.erase(session, member_id, actor=who.actor, reason=payload.reason)
+    return Response(status_code=204)
+
+
+@router.get("/{member_id}/timeline")
+def show_timeline(
+    member_id: UUID,
+    session: TenantSession,
+    _who: Reader,
+    kind: Annotated[list[str] | None, Query(max_length=20, description=f"Any of {', '.join(timeline.KINDS)}.")] = None,
+    limit: Annotated[int, Query(ge=1, le=timeline.LARGEST_PAGE, description="Entries per page.")] = 50,
+    cursor: Annotated[str | None, Query(max_length=100, description="`next_cursor` of the page before.")] = None,
+) -> Page[EntryOut]:
+    """Show everything that happened with a member, newest first, with a sentence for each."""
+    entries, following = timeline.page(
+        session, member_id, kinds=kind or (), after=places.read(cursor) if cursor else None, limit=limit
+    )
+    return Page(items=[EntryOut.of(entry) for entry in entries], next_cursor=places.write(following))
 
 
 @router.get("/{member_id}/activities")

@@ -12,10 +12,12 @@ from api.schemas.tenant import (
     AuditCheck,
     AuditOut,
     AuditPage,
+    FeatureOut,
     KeyIn,
     KeyOut,
     MeterOut,
     NewKeyOut,
+    PlannedOut,
     PlanOut,
     SessionOut,
     SettingsOut,
@@ -32,6 +34,9 @@ from domain.identity import service as identity
 from domain.identity.rules import OF_ROLE, Role, of_new_key
 from domain.identity.service import Principal
 from domain.plans import service as plans
+from domain.plans import words
+from domain.plans.catalog import FEATURES, Feature, Tier
+from domain.tiers import service as tiers
 from kernel.errors import Forbidden
 from models import ApiKey, AppUser
 
@@ -138,20 +143,50 @@ def revoke_key(key_id: UUID, session: TenantSession, who: KeyHolder) -> Response
 
 @settings.get("/plan")
 def get_plan(session: TenantSession, _who: Reader) -> PlanOut:
-    """Show the limits of the plan, what is used of them, and when they reset."""
-    limits = [
-        MeterOut(
-            limit=meter.limit.key,
-            label_de=meter.limit.label_de,
-            label_en=meter.limit.label_en,
-            per=meter.limit.per,
-            allowed=meter.allowed,
-            used=meter.used,
-            resets_at=meter.resets_at,
-        )
-        for meter in plans.meters(session)
-    ]
-    return PlanOut(tier=tenants.current(session).tier, limits=limits, features=plans.features(session))
+    """Show the limits of the plan, what is used of them, when they reset, and what the next tier gives."""
+    tenant = tenants.current(session)
+    tier = Tier(tenant.tier)
+    planned = tiers.planned(session)
+    return PlanOut(
+        tier=tier,
+        time_zone=tenant.time_zone,
+        limits=[_meter(meter) for meter in plans.meters(session)],
+        features=plans.features(session),
+        feature_levels=[_feature(feature, tier) for feature in FEATURES.values()],
+        planned=PlannedOut(tier=planned.to_tier, at=planned.at, reason=planned.reason) if planned else None,
+    )
+
+
+def _meter(meter: plans.Meter) -> MeterOut:
+    resets, more = meter.resets_at, meter.next_tier
+    local = {language: words.local_time(resets, meter.zone, language) if resets else None for language in ("de", "en")}
+    return MeterOut(
+        limit=meter.limit.key,
+        label_de=meter.limit.label_de,
+        label_en=meter.limit.label_en,
+        per=meter.limit.per,
+        allowed=meter.allowed,
+        used=meter.used,
+        reserved=meter.reserved,
+        resets_at=resets,
+        resets_at_local_de=local["de"],
+        resets_at_local_en=local["en"],
+        next_tier=more,
+        next_allowed=meter.limit.amount(more) if more else None,
+    )
+
+
+def _feature(feature: Feature, tier: Tier) -> FeatureOut:
+    level, more = feature.level(tier), feature.lifted_by(tier)
+    return FeatureOut(
+        feature=feature.key,
+        label_de=feature.label_de,
+        label_en=feature.label_en,
+        level=level,
+        level_de=words.level_name(level, "de"),
+        next_tier=more,
+        next_level=feature.level(more) if more else None,
+    )
 
 
 @settings.get("/audit")

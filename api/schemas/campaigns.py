@@ -36,6 +36,10 @@ class ScheduleIn(Input):
     at: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?$", examples=["2026-12-01T09:00"])]
     time_zone: Annotated[str, Field(max_length=64, examples=["Europe/Berlin"])]
     per_member: Annotated[bool, Field(strict=True, description="On each member's own clock.")] = False
+    send_time: Literal["best"] | None = Field(
+        None, description="Each member gets it at the best hour within `window_hours` after `at`; with `per_member`."
+    )
+    window_hours: Annotated[int, Field(ge=1, le=12, strict=True)] | None = Field(None, examples=[8])
 
 
 class CampaignIn(Input):

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from api.schemas.base import Input, Output, Stamped
 
@@ -138,6 +138,18 @@ class ConsentEventOut(Output):
     at: datetime
 
 
+class EntryOut(Output):
+    """One thing that happened with a member."""
+
+    id: UUID
+    kind: str = Field(examples=["purchase"])
+    at: datetime
+    words: dict[str, str] = Field(examples=[{"de": "Kauf: 10er-Karte, 99,00 €", "en": "Purchase: 10er-Karte, €99.00"}])
+    channel: str | None
+    campaign_id: UUID | None
+    actor: str | None
+
+
 class SuppressionIn(Input):
     channel: ChannelName
     address: Short
@@ -177,3 +189,33 @@ class ImportRowOut(Output):
     outcome: Literal["created", "updated", "unchanged", "rejected"]
     member_id: UUID | None
     problems: list[dict[str, str]]
+
+
+class EraseIn(Input):
+    reason: str = Field(
+        "on request",
+        min_length=1,
+        max_length=500,
+        description="Stands in the audit trail; name nobody in it.",
+        examples=["request of 21 November, by mail"],
+    )
+
+
+class PersonOut(Output):
+    """Everything that is held about one member: each table's rows, empty where there is none."""
+
+    member_id: UUID
+    exported_at: datetime
+    tables: dict[str, list[dict[str, Any]]]
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "member_id": "01a1fd04-d49d-7920-84d0-4329631c19ce",
+                    "exported_at": "2026-11-21T12:00:00Z",
+                    "tables": {"member": [{"first_name": "Ada"}], "contact_point": [{"address": "ada@example.org"}]},
+                }
+            ]
+        }
+    )

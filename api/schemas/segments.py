@@ -7,8 +7,11 @@ from uuid import UUID
 from pydantic import Field
 
 from api.schemas.base import Input, Output, Stamped
+from domain.segments.performance import Span
 
 Name = Annotated[str, Field(min_length=1, max_length=200, examples=["Stille Mitglieder"])]
+Kind = Literal["dynamic", "static", "hybrid"]
+State = Literal["active", "inactive", "archived"]
 Rules = Annotated[
     dict[str, Any],
     Field(
@@ -25,14 +28,15 @@ Rules = Annotated[
         ],
     ),
 ]
+Words = Annotated[dict[str, str], Field(description="By language: de, en.")]
 
 
 class SegmentIn(Input):
-    """A dynamic segment has rules, a static one gets its members by hand."""
+    """A dynamic segment has rules, a static one its members by hand, a hybrid one rules and corrections by hand."""
 
     name: Name
     description: Annotated[str, Field(max_length=2_000)] | None = None
-    kind: Literal["dynamic", "static"] = "dynamic"
+    kind: Kind = "dynamic"
     rules: Rules | None = None
 
 
@@ -41,7 +45,7 @@ class SegmentPatch(Input):
 
     name: Name | None = None
     description: Annotated[str, Field(max_length=2_000)] | None = None
-    status: Literal["active", "archived"] | None = None
+    status: State | None = None
     rules: Rules | None = None
 
 
@@ -53,16 +57,58 @@ class SegmentOut(Stamped):
     rules: dict[str, Any] | None
     member_count: int | None
     counted_at: datetime | None
+    due_at: Annotated[datetime | None, Field(description="When time may have turned the rules: asked anew then.")]
+    problem: Annotated[str | None, Field(description="Why the rules cannot be asked any more.")]
+
+
+class CampaignRef(Output):
+    """A campaign that is not over and needs the segment."""
+
+    id: UUID
+    name: str
+    status: str
 
 
 class SegmentDetail(SegmentOut):
-    """With its rules as a sentence in both languages."""
+    """With its rules as a sentence in both languages, and the campaigns that need it."""
 
-    sentence: dict[str, str]
+    sentence: Words
+    campaigns: list[CampaignRef]
+
+
+class RemovedOut(Output):
+    """What a deletion did: these campaigns need the segment; those on their way are held (`segment_missing`)."""
+
+    campaigns: list[CampaignRef]
 
 
 class RulesIn(Input):
     rules: Rules
+
+
+class RuleIn(Input):
+    rule: Rules
+    parent_id: Annotated[str, Field(max_length=64)] | None = Field(
+        None, description="The all or any that it belongs to; none: it must hold beside everything else."
+    )
+
+
+class RuleChange(Input):
+    rule: Rules
+
+
+class RuleOut(Output):
+    """One rule of the tree; groups hold those that name them as their parent."""
+
+    id: str
+    parent_id: str | None
+    level: int
+    rule: dict[str, Any]
+    sentence: Words
+
+
+class RuleList(Output):
+    items: list[RuleOut]
 
 
 class PersonOut(Output):
@@ -78,12 +124,22 @@ class PersonOut(Output):
     last_visit_at: datetime | None
 
 
+class PlaceOut(PersonOut):
+    """A member in a segment: since when, and who put it there, if a person did."""
+
+    joined_at: datetime
+    by: Literal["rules", "hand"]
+    added_by: str | None
+    added_at: datetime | None
+
+
 class LookOut(Output):
-    """Whom unsaved rules mean now."""
+    """Whom unsaved rules mean now; where `exact` is false, the count is an estimate from a sample."""
 
     count: int
+    exact: bool
     sample: list[PersonOut]
-    sentence: dict[str, str]
+    sentence: Words
 
 
 class MembersIn(Input):
@@ -93,3 +149,68 @@ class MembersIn(Input):
 class AddedOut(Output):
     added: int
     member_count: int
+
+
+class FileProblem(Output):
+    line: int
+    problem: str
+
+
+class FileOut(Output):
+    """What a file did, or would do; `problems` are those of the first 1,000 rows that have one."""
+
+    dry_run: bool
+    rows: int
+    added: int
+    already: int
+    rejected: int
+    problems: list[FileProblem]
+
+
+class PerformanceOut(Output):
+    per: str
+    currency: str
+    spans: list[Span]
+
+
+class ChoiceOut(Output):
+    value: str
+    label: Words
+
+
+class FieldOut(Output):
+    """A field of a rule; with options, only those are taken."""
+
+    name: str
+    required: bool
+    options: list[ChoiceOut]
+
+
+class TypeOut(Output):
+    type: str
+    label: Words
+    fields: list[FieldOut]
+
+
+class InsightOut(Output):
+    key: str
+    label: Words
+    values: list[ChoiceOut]
+
+
+class ValueOut(Output):
+    """A value that members have; `kind` is the kind of an attribute or the currency of a product."""
+
+    value: str
+    kind: str | None
+    count: int
+
+
+class VocabularyOut(Output):
+    """What rules can be made of. Values are counted over the newest 100,000 things of each kind."""
+
+    types: list[TypeOut]
+    insights: list[InsightOut]
+    values: dict[str, list[ValueOut]]
+    deepest: int
+    most_rules: int

@@ -5,12 +5,13 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import EmailStr, Field, HttpUrl, SecretStr
+from pydantic import ConfigDict, EmailStr, Field, HttpUrl, SecretStr
 
 from api.schemas.base import Input, Output, Stamped
 from domain.identity.rules import Role
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
+Price = Annotated[Decimal, Field(ge=0, le=10_000_000, decimal_places=4)]
 Clock = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", examples=["08:00"])]
 
 
@@ -34,11 +35,16 @@ class SettingsOut(Output):
     utm_links: bool = Field(description="Links get utm_source, utm_medium, utm_campaign and utm_content.")
     visit_links: bool = Field(description="Tracked links carry a signed visit, for conversions on pages.")
     conversion_days: int = Field(description="Days after a click in which a conversion belongs to it.")
+    attribution_model: str = Field(description="Who gets the credit in reports of attribution that name no model.")
     ai_egress: str = Field(
         description="What may reach a model: none, no_member_data, or insights (chat turns too, never in a campaign)."
     )
     chat_disclosure: bool = Field(description="Automatic answers in chats say that they are automatic.")
     follow_up_at: str = Field(description="When a follow-up goes out on a day that was named without a time.")
+    email_price: Decimal | None = Field(description="What 1,000 e-mails cost, in minor units; null: not known.")
+    whatsapp_price: Decimal | None = Field(
+        description="What a WhatsApp message costs, in minor units; null: not known."
+    )
 
 
 class SettingsPatch(Input):
@@ -61,9 +67,16 @@ class SettingsPatch(Input):
     utm_links: Annotated[bool, Field(strict=True)] | None = None
     visit_links: Annotated[bool, Field(strict=True)] | None = None
     conversion_days: Annotated[int, Field(ge=1, le=90, strict=True)] | None = None
+    attribution_model: Literal["last_click", "last_touch", "first_touch", "linear"] | None = None
     ai_egress: Literal["none", "no_member_data", "insights"] | None = None
     chat_disclosure: Annotated[bool, Field(strict=True)] | None = None
     follow_up_at: Clock | None = None
+    email_price: Price | None = Field(
+        None, description="What 1,000 e-mails cost, in minor units of the currency; null: not known.", examples=["60.5"]
+    )
+    whatsapp_price: Price | None = Field(
+        None, description="What a WhatsApp message costs where its provider does not say, in minor units."
+    )
 
 
 class UserIn(Input):
@@ -125,19 +138,85 @@ class NewKeyOut(KeyOut):
 
 
 class MeterOut(Output):
+    """One limit: `used` counts what is reserved and what is used up; `reserved` of it may still be given back."""
+
     limit: str
     label_de: str
     label_en: str
     per: str
     allowed: int | None = Field(description="Absent means unlimited.")
     used: int
-    resets_at: datetime | None
+    reserved: int
+    resets_at: datetime | None = Field(description="When the next month begins, UTC; absent for standing limits.")
+    resets_at_local_de: str | None = Field(description="The same on the tenant's clock.")
+    resets_at_local_en: str | None
+    next_tier: str | None = Field(description="The first tier that allows more.")
+    next_allowed: int | None = Field(description="What that tier allows; absent means unlimited, or no such tier.")
+
+
+class FeatureOut(Output):
+    feature: str
+    label_de: str
+    label_en: str
+    level: str | None = Field(description="Absent: not part of the plan.")
+    level_de: str
+    next_tier: str | None = Field(description="The first tier that gives more.")
+    next_level: str | None
+
+
+class PlannedOut(Output):
+    tier: str
+    at: datetime
+    reason: str
 
 
 class PlanOut(Output):
     tier: str
+    time_zone: str = Field(description="Whose calendar months count.")
     limits: list[MeterOut]
     features: dict[str, str | None]
+    feature_levels: list[FeatureOut]
+    planned: PlannedOut | None = Field(description="The change of tier that is to come, if any.")
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "tier": "starter",
+                    "time_zone": "Europe/Berlin",
+                    "limits": [
+                        {
+                            "limit": "broadcasts",
+                            "label_de": "Kampagnen",
+                            "label_en": "Broadcasts",
+                            "per": "month",
+                            "allowed": 1,
+                            "used": 1,
+                            "reserved": 1,
+                            "resets_at": "2026-11-30T23:00:00Z",
+                            "resets_at_local_de": "1. Dezember 2026, 00:00 (Europe/Berlin)",
+                            "resets_at_local_en": "1 December 2026, 00:00 (Europe/Berlin)",
+                            "next_tier": "professional",
+                            "next_allowed": 10,
+                        }
+                    ],
+                    "features": {"analytics": "basic"},
+                    "feature_levels": [
+                        {
+                            "feature": "analytics",
+                            "label_de": "Auswertungen",
+                            "label_en": "Analytics",
+                            "level": "basic",
+                            "level_de": "einfach",
+                            "next_tier": "professional",
+                            "next_level": "standard",
+                        }
+                    ],
+                    "planned": None,
+                }
+            ]
+        }
+    )
 
 
 class AuditOut(Output):
@@ -180,6 +259,7 @@ class RecipientOut(Output):
     accepted_at: datetime | None
     first_opened_at: datetime | None
     first_clicked_at: datetime | None
+    variant: int | None = Field(None, description="Of an A/B test: 0 is A; null where nothing is compared.")
     unsubscribed_at: datetime | None
 
 
@@ -238,6 +318,13 @@ class FlightCheckOut(Output):
     ready: bool
     problems: list[str]
     estimate: EstimateOut | None = Field(None, description="What text messages will cost.")
+    variants: dict[str, int] = Field(default_factory=dict, description="How many get each variant at once.")
+    waiting: int = Field(0, description="How many get the winner of a comparison later.")
+    send_times: dict[str, int] = Field(
+        default_factory=dict,
+        description="For plans with the best time: for how many it rests on the member's own acts, on those of all "
+        "members (tenant), or is the planned time.",
+    )
 
 
 class WhyOut(Output):

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from prometheus_client import Counter
 
+from domain.analytics import budget
 from domain.campaigns import content_templates as planned
 from domain.campaigns import service as campaigns
 from domain.campaigns.lifecycle import Status
@@ -86,6 +87,9 @@ def _run(tenant_id: UUID, work: Work, outlet: Outlet) -> None:
     MESSAGES.labels(outlet.channel, "failed").inc(done.failed)
     STOPS.labels(outlet.channel).inc(done.stopped_by is not None)
     with db.tenant_session(tenant_id) as session:
+        if done.sent and work.campaign_id is not None:
+            campaigns.begun(session, work.campaign_id)
+            budget.watch(session, work.campaign_id)
         outbox.mark_due(session, "campaigns")
         if outlet.account_id is not None and outlet.channel in _REPORTING:
             watch.expect(session, outlet.account_id)

@@ -4,7 +4,22 @@ from collections.abc import Callable
 from types import MappingProxyType
 from uuid import UUID
 
-from ariia.tasks import callbacks, campaigns, follow_ups, imports, knowledge, returns, senders, webhooks
+from ariia.tasks import (
+    analytics,
+    callbacks,
+    campaigns,
+    experiments,
+    follow_ups,
+    imports,
+    knowledge,
+    plans,
+    returns,
+    segments,
+    send_times,
+    senders,
+    sequences,
+    webhooks,
+)
 
 Task = Callable[[UUID, UUID], None]
 
@@ -25,7 +40,13 @@ TASKS: MappingProxyType[str, Task] = MappingProxyType(
         "insights.read": follow_ups.gather,
         "imports.run": imports.run,
         "knowledge.read": knowledge.read,
+        "plans.change": plans.change,
+        "segments.refresh": segments.run,
+        "send_times.count": send_times.count,
         "domains.check": senders.check_domain,
+        "sequences.run": sequences.run,
+        "experiments.look": experiments.look,
         "webhooks.deliver": webhooks.deliver,
+        "analytics.count": analytics.count,
     }
 )

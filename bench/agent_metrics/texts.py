@@ -12,6 +12,7 @@ from agents.campaign.feedback import Style
 from agents.campaign.state import Source
 from agents.llm.builtin import writer
 from bench.agent_metrics import Metric
+from channels.sms import clusters, segments
 from domain.content import checks, copy_checks
 from domain.content.compile import LayoutFacts, OfferFacts, compile_email
 from domain.content.compile_text import compile_text
@@ -95,6 +96,7 @@ def rows(*, quick: bool) -> list[Metric]:
     return [
         _placeholders(200 if quick else 10_000),
         *_facts(500 if quick else 10_000),
+        _segments(500 if quick else 10_000),
         _builtin(),
         *_speed(quick=quick),
     ]
@@ -122,7 +124,33 @@ def _placeholders(count: int) -> Metric:
     )
 
 
-_KINDS = ("{} €", "{} Prozent", "am {}. Dezember", "um {}:30 Uhr", "{} Kurse")
+# Product, what the source says of it, and ways to say the same; {n} is the number, {a} another one.
+_SAID: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
+    ("de", "Reha-Kurs", "Der Reha-Kurs kostet {n} € im Monat, Handtücher gibt es dazu.",
+     ("Den Reha-Kurs gibt es für {n} €.", "Schon für {n} Euro bist du im Reha-Kurs dabei.", "Reha-Kurs: EUR {n}.",
+      "Der Reha-Kurs kommt auf {n},00 € im Monat.")),
+    ("de", "Zehnerkarte", "Auf die Zehnerkarte geben wir {n} Prozent Nachlass.",
+     ("{n} % weniger auf die Zehnerkarte.", "Spare {n} Prozent bei der Zehnerkarte.")),
+    ("de", "Aquakurs", "Der Aquakurs beginnt am {n}. Dezember um {a}:30 Uhr im Becken.",
+     ("Am {n}. Dezember geht der Aquakurs los.", "Der Aquakurs startet um {a}:30 Uhr.",
+      "Aquakurs: {n}. Dezember, {a}:30 Uhr.")),
+    ("de", "Vertrag", "Der Vertrag läuft {n} Monate und ist mit {a} Wochen Frist kündbar.",
+     ("{n} Monate läuft der Vertrag.", "Den Vertrag kündigst du mit einer Frist von {a} Wochen.")),
+    ("de", "Kursplan", "Der Kursplan nennt {n} Kurse in {a} Räumen.",
+     ("{n} Kurse stehen im Kursplan.", "Unser Kursplan: {n} Kurse, {a} Räume.")),
+    ("en", "pool class", "The pool class is €{n} a month, towels are included.",
+     ("Join the pool class for €{n}.", "The pool class costs EUR {n} a month.", "Only €{n}.00 for the pool class.")),
+    ("en", "ten-visit card", "We take {n} percent off the ten-visit card.",
+     ("{n}% off the ten-visit card.", "Save {n} percent on the ten-visit card.")),
+    ("en", "open day", "The open day is on {n} December and starts at {a}:30.",
+     ("Come to the open day on {n} December.", "The open day starts at {a}:30.")),
+    ("en", "contract", "The contract runs for {n} months with {a} weeks of notice.",
+     ("{n} months is how long the contract runs.", "Leave the contract with {a} weeks of notice.")),
+    ("en", "timetable", "The timetable lists {n} classes in {a} rooms.",
+     ("There are {n} classes in the timetable.", "{n} classes, {a} rooms: that is the timetable.")),
+)  # fmt: skip
+_FRAMES = ("{}", "Schön, dass du da bist. {}", "{} Wir freuen uns auf dich.", "Gut zu wissen: {}")
+_FRAMES_EN = ("{}", "Good to have you with us. {}", "{} We look forward to you.", "Good to know: {}")
 
 
 def _facts(count: int) -> list[Metric]:
@@ -130,34 +158,59 @@ def _facts(count: int) -> list[Metric]:
     caught = clean = 0
     cleans = min(500, count)
     for n in range(count):
-        number = taker.randrange(2, 23)
-        kind = _KINDS[n % len(_KINDS)]
-        true = f"Unser Programm läuft {kind.format(number)} im Studio."
-        wrong = f"Unser Programm läuft {kind.format(number + taker.choice((1, 2, 3, 5)))} im Studio."
-        caught += bool(_ungrounded(wrong, true))
+        language, _, source, ways = _SAID[n % len(_SAID)]
+        frame = taker.choice(_FRAMES if language == "de" else _FRAMES_EN)
+        numbers = dict(zip("na", taker.sample(range(2, 23), 2), strict=True))
+        way = taker.choice(ways)
+        true, told = frame.format(way.format(**numbers)), source.format(**numbers)
+        changed = taker.choice([name for name in numbers if f"{{{name}}}" in way])
+        others = [each for each in range(2, 29) if each not in numbers.values()]
+        wrong = frame.format(way.format(**{**numbers, changed: taker.choice(others)}))
+        caught += bool(_ungrounded(wrong, told, language))
         if n < cleans:
-            clean += bool(_ungrounded(true, true))
+            clean += bool(_ungrounded(true, told, language))
+    ways_said = sum(len(each[3]) for each in _SAID) * len(_FRAMES)
     return [
         Metric(
             "2.1", "mutated facts that block", "≥ 99.9 % of 10,000", f"{caught / count:.2%} of {count:,}",
             caught >= 0.999 * count,
-            "a money, percent, date, time or count in the copy differs by a few from its cited source",
+            f"{ways_said} ways to say a price, a share, a date, a time, a length or a count in German and English; one "
+            "number differs from the cited source",
         ),
         Metric(
             "2.2", "clean copies that block", "≤ 1 % of 500", f"{clean / cleans:.2%} of {cleans}",
-            clean <= 0.01 * cleans, "the same sentences as the source says them",
+            clean <= 0.01 * cleans, "the same sentences with the numbers of the source, said in other words than it",
         ),
     ]  # fmt: skip
 
 
-def _ungrounded(said: str, source: str) -> list[Any]:
+def _ungrounded(said: str, source: str, language: str) -> list[Any]:
     variant = {
         "text": f"Studio Alpha: {said}",
         "claims": [{"sentence": said, "kind": "feature", "source_ids": ["s"]}],
     }
-    content = {"form": "du", "offers": [], "cta_url": TARGET, "languages": {"de": {"sms": variant}}}
+    content = {"form": "du", "offers": [], "cta_url": TARGET, "languages": {language: {"sms": variant}}}
     found = checks.check_revision(content, material("sms", offer=False, sources={"s": source}))
     return [each for each in found if each.code == "fact_ungrounded"]
+
+
+_LARGEST = 2 * 67  # bytes of a part
+_LETTERS = "aä ß€[]~çÇ–“é\u0301🇮🇹😀👩\u200d👧🏽\ufe0fő한\n" + "abcdefghij klmnop" * 2
+
+
+def _segments(count: int) -> Metric:
+    from tests.channels.sms.test_segments import plain_count  # noqa: PLC0415 - counts in another way, cluster by cluster
+
+    taker = random.Random(5)
+    right = 0
+    for _ in range(count):
+        letters = taker.sample(_LETTERS, taker.randrange(1, 12))
+        text = "".join(taker.choices(letters, k=taker.randrange(500)))
+        if any(len(each.encode("utf-16-le")) > _LARGEST for each in clusters.split(text)):
+            text = _LETTERS  # marks without end that no person sees as text
+        right += segments.cost(text).segments == plain_count(text)
+    how = "texts of up to 499 letters: plain, extended, accented, emoji of several parts; against another way to count"
+    return Metric("14.1", "SMS segments", "100 % of 10,000", f"{right / count:.2%} of {count:,}", right == count, how)
 
 
 def _builtin() -> Metric:

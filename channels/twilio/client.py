@@ -156,6 +156,7 @@ def known_of(one: Any) -> Known:
         at=one.date_created,
         code=str(one.error_code) if one.error_code else None,
         words=one.error_message or None,
+        price=(str(one.price), str(one.price_unit)) if one.price and one.price_unit else None,
     )
 
 

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 from urllib.parse import parse_qsl
@@ -30,11 +30,12 @@ class Known:
     at: datetime | None
     code: str | None
     words: str | None
+    price: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of a message. `state` None: on its way.
+    """What became of a message. `state` None: on its way. `price`: amount and currency, as the provider writes them.
 
     `failure`: what the code of a failed one means; `meaning`: all of it, where the table has the code.
     """
@@ -46,6 +47,7 @@ class Receipt:
     words: str | None = None
     failure: FailureKind | None = None
     meaning: Meaning | None = None
+    price: tuple[str, str] | None = None
 
     @property
     def opted_out(self) -> bool:
@@ -89,7 +91,9 @@ def receipt(fields: Mapping[str, str]) -> Receipt | None:
     """Return what a status callback says; None for one that names no message."""
     status, sid = fields.get("MessageStatus") or fields.get("SmsStatus") or "", fields.get("MessageSid") or ""
     words = fields.get("ErrorMessage") or fields.get("ChannelStatusMessage") or None
-    return read_status(sid, status, fields.get("ErrorCode"), words)
+    found = read_status(sid, status, fields.get("ErrorCode"), words)
+    amount, unit = fields.get("Price"), fields.get("PriceUnit")
+    return replace(found, price=(amount, unit)) if found is not None and amount and unit else found
 
 
 def read_status(sid: str, status: str, code: str | None = None, words: str | None = None) -> Receipt | None:

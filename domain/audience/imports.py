@@ -20,6 +20,7 @@ from channels.email.addresses import normalise_address
 from domain.audience import columns, service
 from domain.audience.import_sql import MERGE, STAGING, STAGING_COLUMNS
 from domain.audit import service as audit
+from domain.consent import erased
 from domain.webhooks import events
 from kernel import db
 from kernel.errors import Invalid
@@ -98,6 +99,7 @@ def apply(
     table = columns.read_table(data, batch.file_name)
     mapping = mapping_of(table, mapping)
     rows = _checked(session, table, mapping, tell)
+    _refuse_erased(session, rows)
     batch.mapping = mapping
     batch.options = {"ignored_columns": [column for column in table.header if column not in mapping]}
     session.flush()
@@ -214,6 +216,23 @@ def _identity(row: Row) -> tuple[str, str] | None:
         if key in values:
             return (key, f"{values[key]}\x1f{values.get('first_name', '').lower()}")
     return None
+
+
+_IDENTITIES = ((erased.EXTERNAL_ID, "external_id"), ("email", "email_norm"), ("sms", "phone_norm"))
+
+
+def _refuse_erased(session: Session, rows: list[Row]) -> None:
+    """Reject rows about people who were erased: a file from before does not bring them back."""
+    accepted = [row for row in rows if not row.rejected]
+    known = erased.known(session, (identity for row in accepted for identity in _identities(row)))
+    for row in accepted if known else ():
+        if known.intersection(_identities(row)):
+            row.reject("", "was erased on request; add the person by hand if they came back")
+            row.values.clear()
+
+
+def _identities(row: Row) -> list[erased.Identity]:
+    return [(kind, row.values[name]) for kind, name in _IDENTITIES if row.values.get(name)]
 
 
 @dataclass(frozen=True, slots=True)

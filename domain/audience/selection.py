@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
 from domain.segments import moment
-from domain.segments import service as segments
+from domain.segments import resolve as segments
 from kernel import clock, db
 from kernel.errors import Invalid
 from models import Member

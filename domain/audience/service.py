@@ -1,5 +1,6 @@
 """Members and how to reach them."""
 
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
@@ -9,11 +10,14 @@ from sqlalchemy.orm import Session
 
 from channels.email.addresses import normalise_address
 from domain.audit import service as audit
+from domain.consent import erased
 from domain.consent import service as consents
+from domain.plans import service as plans
+from domain.plans.catalog import FOLLOW_UPS
 from domain.webhooks import events
 from kernel import db
 from kernel.errors import Conflict, Invalid
-from models import Activity, ContactPoint, Member, Purchase, Tenant
+from models import Activity, ContactPoint, FollowUp, Member, Purchase, Tenant
 
 FIELDS = frozenset(
     [
@@ -89,6 +93,8 @@ def create(session: Session, *, actor: str, contact: dict[str, str], **fields: A
     external_id = fields.get("external_id")
     if external_id is not None and _by_external_id(session, external_id) is not None:
         raise Conflict("A member with this external_id is already here.", code="member_exists")
+    if external_id is not None:
+        erased.come_back(session, erased.EXTERNAL_ID, external_id, actor=actor)
     member = Member(tenant_id=tenant_id, created_by=actor, **fields)
     session.add(member)
     session.flush()
@@ -134,6 +140,7 @@ def set_address(session: Session, member: Member, channel: str, address: str, *,
     if known is not None:
         known.is_primary, known.address = True, address
     else:
+        erased.come_back(session, channel, norm, actor=actor)
         session.add(
             ContactPoint(
                 tenant_id=member.tenant_id,
@@ -169,10 +176,25 @@ def change(
 def delete(session: Session, member_id: UUID, *, actor: str) -> None:
     """Remove a member and what belongs to it; suppressions of its addresses and the campaigns' totals stay."""
     member = get(session, member_id)
+    give_back(session, [member.id])
     audit.append(session, actor=actor, action="member.delete", subject=str(member.id))
     events.emit(session, "crm.member.erased", aggregate="member", id=member.id)
     session.delete(member)
     session.flush()
+
+
+def give_back(session: Session, member_ids: Collection[UUID]) -> None:
+    """Give back what the plan holds for the follow-ups of members who are about to go; what may be sent is used."""
+    rows = session.execute(
+        select(FollowUp.id, FollowUp.state).where(
+            FollowUp.tenant_id == db.tenant_of(session),
+            FollowUp.member_id.in_(member_ids),
+            FollowUp.state.in_(("pending", "sending")),
+        )
+    )
+    for row in rows.all():
+        settle = plans.release if row.state == "pending" else plans.consume
+        settle(session, FOLLOW_UPS, row.id)
 
 
 def add_activity(session: Session, member_id: UUID, *, actor: str, **fields: Any) -> Activity:

@@ -5,6 +5,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from domain.audience import service
 from domain.audit import service as audit
 from kernel import clock, db
 from kernel.errors import Conflict
@@ -15,6 +16,11 @@ _DELETE_CREATED = """
 DELETE FROM member m USING import_row r
 WHERE r.tenant_id = :tenant AND r.batch_id = :batch AND r.outcome = 'created'
   AND m.tenant_id = :tenant AND m.id = r.member_id
+"""
+
+_PROMISED = """
+SELECT DISTINCT f.member_id FROM import_row r JOIN follow_up f ON f.tenant_id = :tenant AND f.member_id = r.member_id
+WHERE r.tenant_id = :tenant AND r.batch_id = :batch AND r.outcome = 'created' AND f.state IN ('pending', 'sending')
 """
 
 _RESTORE_MEMBERS = """
@@ -84,6 +90,7 @@ def undo(session: Session, batch_id: UUID, *, actor: str) -> ImportBatch:
         raise Conflict("Only imports of members can be undone.", code="no_undo")
     session.execute(text("SELECT set_config('statement_timeout', '600000', true)"))
     parameters = {"tenant": batch.tenant_id, "batch": batch.id, "source": f"import:{batch.id}"}
+    service.give_back(session, session.execute(text(_PROMISED), parameters).scalars().all())
     for statement in _STEPS:
         session.execute(text(statement), parameters)
     batch.undone_at, batch.status = clock.now(), "undone"

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from domain.campaigns import frame, revisions
 from domain.campaigns import service as campaigns
-from domain.content import checks, cohorts, slots, texts
+from domain.content import checks, cohorts, lines, slots, texts, versions
 from domain.knowledge import service as knowledge
 from domain.knowledge import sources
 from kernel.errors import Conflict, Invalid
@@ -44,6 +44,11 @@ def write(
     carried = cohorts.carried(parent.content_json, whole, campaign.channel) if parent else None
     if carried is not None:
         whole[cohorts.KEY] = carried
+    said = lines.carried(parent.content_json, whole, campaign.channel) if parent else None
+    if said is not None:
+        whole[lines.KEY] = said
+    if parent is not None and versions.KEY in parent.content_json:
+        whole[versions.KEY] = parent.content_json[versions.KEY]
     found = checks.check_revision(whole, frame.material(session, campaign, whole, pinned))
     return revisions.store(
         session,

@@ -61,8 +61,8 @@ def _offer(row: Offer) -> OfferFacts:
     )
 
 
-def member_facts(row: Member) -> MemberFacts:
-    """Return what rendering may know of a member."""
+def member_facts(row: Member, spoken: frozenset[str] = frozenset()) -> MemberFacts:
+    """Return what rendering may know of a member; `spoken` is what a text may rest on of their chats."""
     return MemberFacts(
         id=row.id,
         first_name=row.first_name,
@@ -74,6 +74,7 @@ def member_facts(row: Member) -> MemberFacts:
         last_visit_at=row.last_visit_at,
         joined_on=row.joined_on,
         attributes=row.attributes,
+        insights=spoken,
     )
 
 

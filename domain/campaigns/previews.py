@@ -1,16 +1,17 @@
 """Preview links: a random token, stored hashed, bound to one content hash, expiring, revocable."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import Select, exists, func, select
 from sqlalchemy.orm import Session
 
 from domain.audience import selection
 from domain.audit import service as audit
-from domain.campaigns import revisions
+from domain.campaigns import cohorts, revisions
 from domain.campaigns import service as campaigns
 from kernel import clock, db
 from kernel.errors import Gone, Invalid, NotFound
@@ -19,7 +20,7 @@ from kernel.tokens import hash_token, new_token
 from models import Campaign, Consent, CredentialIndex, Member, PreviewLink
 
 LONGEST_HOURS = 14 * 24
-MOST_PEOPLE = 6
+MOST_DIFFERENT, MOST_PEOPLE = 6, 10
 KIND = "preview"
 
 
@@ -61,7 +62,10 @@ def create(
         content_hash=revision.content_hash,
         token_hash=hash_token(token),
         purpose=purpose,
-        member_ids=[str(member_id) for member_id in choose_people(session, campaign, list(_languages(revision)))],
+        member_ids=[
+            str(member_id)
+            for member_id in choose_people(session, campaign, list(_languages(revision)), content=revision.content_json)
+        ],
         expires_at=_database_now(session) + timedelta(hours=hours),
         created_by=actor,
     )
@@ -83,8 +87,13 @@ def _database_now(session: Session) -> datetime:
     return instant
 
 
-def choose_people(session: Session, campaign: Campaign, languages: Sequence[str]) -> list[UUID]:
-    """Return up to six members who differ and may be written to: typical, longest name, no name, each language."""
+def choose_people(
+    session: Session, campaign: Campaign, languages: Sequence[str], *, content: Mapping[str, Any] | None = None
+) -> list[UUID]:
+    """Return up to ten members who differ and may be written to.
+
+    Typical, each language, no name, longest name, no course; then, for a `content`, one of each of its largest cohorts.
+    """
     chosen = selection.members_of(campaign.audience, tenant_id=campaign.tenant_id, session=session).subquery()
     reachable = exists().where(
         Consent.tenant_id == campaign.tenant_id,
@@ -104,14 +113,24 @@ def choose_people(session: Session, campaign: Campaign, languages: Sequence[str]
         base.where(Member.favourite_course.is_(None)).order_by(Member.id),
     ]
     wanted[1:1] = [base.where(named, Member.language == language).order_by(Member.id) for language in languages]
+    wanted = wanted[:MOST_DIFFERENT]
     people: list[UUID] = []
     for statement in wanted:
-        if people:
-            statement = statement.where(Member.id.not_in(people))  # noqa: PLW2901 - nobody twice
-        found = session.execute(statement.limit(1)).scalar_one_or_none()
-        if found is not None:
-            people.append(found)
-    return people[:MOST_PEOPLE]
+        _add(session, people, statement)
+    for like in cohorts.members_like(content or {}):
+        shown = session.execute(base.where(like, Member.id.in_(people)).limit(1)).scalar_one_or_none()
+        if shown is None:
+            _add(session, people, base.where(named, like).order_by(Member.id))
+        if len(people) == MOST_PEOPLE:
+            break
+    return people
+
+
+def _add(session: Session, people: list[UUID], statement: Select[UUID]) -> None:
+    """Add the first of these members who is not among the people yet."""
+    found = session.execute(statement.where(Member.id.not_in(people)).limit(1)).scalar_one_or_none()
+    if found is not None:
+        people.append(found)
 
 
 @dataclass(frozen=True, slots=True)

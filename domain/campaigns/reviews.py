@@ -16,7 +16,7 @@ from domain.content import places
 from domain.plans import catalog
 from domain.plans import service as plans
 from kernel import clock, db, outbox
-from kernel.errors import Conflict, Invalid, NotFound, PlanLimit
+from kernel.errors import Conflict, Invalid, NotFound
 from kernel.settings import get_settings
 from models import AgentQuestion, AgentRun, Campaign, DraftRevision, FindingOverride, Review, Sender, Tenant
 
@@ -61,7 +61,6 @@ class Options:
 
 
 _USUAL = Options()
-_ALTERNATIVES = frozenset({"advanced", "advanced + context"})
 
 
 def generate(
@@ -72,15 +71,8 @@ def generate(
     Raises PlanLimit without AI content or without the level that `alternatives` need, Invalid without a goal.
     """
     level = plans.require(session, catalog.AI_CONTENT)
-    if options.alternatives and level not in _ALTERNATIVES:
-        raise PlanLimit(
-            "Alternatives for a comparison are part of a higher plan. Way out: upgrade to business.",
-            limit=catalog.AI_CONTENT.key,
-            allowed=0,
-            used=0,
-            resets_at=None,
-            lifted_by=catalog.Tier.BUSINESS.value,
-        )
+    if options.alternatives:
+        plans.require_level(session, catalog.AI_CONTENT, "advanced")
     campaign = campaigns.lock(session, campaign_id)
     if not (campaign.goal or "").strip():
         raise Invalid("goal", "is empty; say in one sentence what the campaign is for")
@@ -217,7 +209,7 @@ def approve(session: Session, campaign_id: UUID, decision: Decision) -> Campaign
     revision = _as_seen(session, campaign, decision)
     _ready_to_approve(session, campaign, revision)
     campaign.approved_count = _audience_size(session, campaign)
-    plans.spend(session, catalog.BROADCASTS, campaign.id)
+    campaigns.reserve(session, campaign)
     campaign.approved_revision_id = revision.id
     campaign.approval_hash = seal.seal_of(session, campaign, revision.id)
     campaign.approved_at, campaign.approved_by = clock.now(), decision.name or decision.actor
@@ -270,6 +262,8 @@ def _ready_to_approve(session: Session, campaign: Campaign, revision: DraftRevis
 
 
 def _audience_size(session: Session, campaign: Campaign) -> int:
+    if campaign.kind == campaigns.DRIP:  # members come to it one by one
+        return 0
     size = selection.count(session, campaign.audience)
     if size == 0:
         raise Conflict("Nobody is in this audience now. Change the audience.", code="audience_empty")

@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from kernel.errors import Invalid
 
+BEST = "best"
+LONGEST_WINDOW = 12
 _HOW = 'give {"at": "2026-12-01T09:00", "time_zone": "Europe/Berlin"}'
 
 
@@ -28,7 +30,28 @@ def read(schedule: Mapping[str, Any]) -> tuple[datetime, ZoneInfo, bool]:
         raise Invalid("schedule", _HOW) from None
     if wall.tzinfo is not None:
         raise Invalid("schedule.at", "is wall time: leave the offset out, the time zone says it")
+    window(schedule)
     return wall, zone, bool(schedule.get("per_member", False))
+
+
+def window(schedule: Mapping[str, Any]) -> int | None:
+    """Return within how many hours after its time each member gets it at the best one; None without that wish.
+
+    Raises Invalid.
+    """
+    if "send_time" not in schedule and "window_hours" not in schedule:
+        return None
+    hours = schedule.get("window_hours")
+    if schedule.get("send_time") != BEST or type(hours) is not int or not 1 <= hours <= LONGEST_WINDOW:
+        raise Invalid("schedule.send_time", f'give "send_time": "best" with "window_hours" from 1 to {LONGEST_WINDOW}')
+    if not schedule.get("per_member"):
+        raise Invalid("schedule.send_time", 'the best time is on each member\'s own clock: give "per_member": true too')
+    return hours
+
+
+def shifted(schedule: Mapping[str, Any], hours: int) -> dict[str, Any]:
+    """Return the same schedule with a wall time so many hours later."""
+    return {**schedule, "at": (datetime.fromisoformat(schedule["at"]) + timedelta(hours=hours)).isoformat()}
 
 
 def instants(schedule: Mapping[str, Any], zones: Iterable[str | None]) -> dict[str | None, datetime]:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from domain.audience import selection
@@ -17,12 +17,14 @@ from domain.plans import service as plans
 from domain.webhooks import events
 from domain.webhooks.catalog import TASK
 from kernel import clock, db, outbox
-from kernel.errors import Conflict, Invalid, NotFound
-from models import AgentTask, Campaign, PreviewLink, Review, Sender, Template, Tenant
+from kernel.errors import Conflict, IllegalStep, Invalid, NotFound
+from models import AgentTask, Campaign, CampaignCount, PreviewLink, Review, Sender, Template, Tenant
 
 # Fields that an approval seals; changing one of them voids it.
 SEALED = frozenset({"audience", "sender_id", "cost_ceiling_minor", "schedule", "cta_url", "channel"})
 EDITABLE = SEALED | {"name", "description", "goal", "template_id", "budget_minor", "utm_links"}
+DRIP = "drip"  # the campaign of a sequence's step: the sequence says who gets it, and when
+_OF_SEQUENCE = frozenset({"audience", "schedule", "channel"})
 
 
 def get(session: Session, campaign_id: UUID) -> Campaign:
@@ -118,8 +120,8 @@ def _assign(session: Session, campaign: Campaign, fields: dict[str, Any]) -> Non
         raise Invalid(unknown[0], "cannot be written")
     if fields.get("sender_id") is not None and session.get(Sender, fields["sender_id"]) is None:
         raise Invalid("sender_id", "there is no such sender; list them at /api/v1/senders")
-    if fields.get("template_id") is not None and session.get(Template, fields["template_id"]) is None:
-        raise Invalid("template_id", "there is no such template; list them at /api/v1/templates")
+    if fields.get("template_id") is not None:
+        _working_template(session, fields["template_id"])
     if "audience" in fields:
         fields["audience"] = selection.read(fields["audience"]).as_json()
     if "schedule" in fields:
@@ -129,12 +131,22 @@ def _assign(session: Session, campaign: Campaign, fields: dict[str, Any]) -> Non
         setattr(campaign, key, value)
 
 
+def _working_template(session: Session, template_id: UUID) -> None:
+    template = session.get(Template, template_id)
+    if template is None:
+        raise Invalid("template_id", "there is no such template; list them at /api/v1/templates")
+    if not template.active:
+        raise Invalid("template_id", f"the template '{template.name}' is switched off; switch it on or choose another")
+
+
 def edit(session: Session, campaign_id: UUID, *, actor: str, version: int | None, changes: dict[str, Any]) -> Campaign:
     """Change fields; a sealed field that changes voids the approval.
 
     Raises Conflict when `version` is not the present one, or when recipients are already fixed.
     """
     campaign = lock(session, campaign_id)
+    if _OF_SEQUENCE & set(changes):
+        _not_of_sequence(campaign)
     if version is not None and version != campaign.version:
         raise Conflict(
             f"Somebody changed this campaign meanwhile (version {campaign.version}, yours {version}). "
@@ -159,11 +171,34 @@ def edit(session: Session, campaign_id: UUID, *, actor: str, version: int | None
     return campaign
 
 
+def _not_of_sequence(campaign: Campaign) -> None:
+    if campaign.kind == DRIP:
+        raise Conflict(
+            "The campaign is a step of a sequence, which says who gets it and when. Change or start the sequence.",
+            code="of_sequence",
+        )
+
+
+def review_again(session: Session, campaign_id: UUID, *, actor: str) -> Campaign:
+    """Put a held step of a sequence up for review with the draft it has; what waits goes out once it is approved.
+
+    Raises IllegalStep when it is not a held step of a sequence.
+    """
+    campaign = lock(session, campaign_id)
+    if campaign.kind != DRIP or campaign.status != Status.HELD:
+        raise IllegalStep("review_again", campaign.status, frozenset())
+    move(session, campaign, Verb.EDIT, actor=actor)
+    void(session, campaign, because=f"held: {campaign.hold_reason}", actor=actor)
+    campaign.hold_reason = campaign.status_before_hold = None
+    session.flush()
+    return campaign
+
+
 def void(session: Session, campaign: Campaign, *, because: str, actor: str) -> None:
-    """Take the approval back, visibly: the review keeps the reason, the reservation is released."""
+    """Take the approval back, visibly: the review keeps the reason, the broadcast is given back if none was used."""
     campaign.approval_hash = campaign.approved_revision_id = campaign.approved_count = None
     campaign.approved_at = campaign.approved_by = None
-    plans.release(session, catalog.BROADCASTS, campaign.id)
+    settle(session, campaign)
     session.execute(
         update(Review)
         .where(
@@ -177,23 +212,57 @@ def void(session: Session, campaign: Campaign, *, because: str, actor: str) -> N
     audit.append(session, actor=actor, action="campaign.approval_void", subject=str(campaign.id), because=because)
 
 
+# What a provider has, had, or perhaps has; also what it refused.
+_HANDED_OVER = ("claimed", "sending", "sent", "delivered", "read", "bounced", "unknown", "failed")
+
+
+def settle(session: Session, campaign: Campaign) -> None:
+    """Use the plan's broadcast up where anything of the campaign was handed over, else give it back; repeatable."""
+    n = session.execute(
+        select(func.coalesce(func.sum(CampaignCount.n), 0)).where(
+            CampaignCount.tenant_id == campaign.tenant_id,
+            CampaignCount.campaign_id == campaign.id,
+            CampaignCount.state.in_(_HANDED_OVER),
+        )
+    ).scalar_one()
+    if n > 0:
+        begun(session, campaign.id)
+    else:
+        plans.release(session, catalog.BROADCASTS, campaign.id)
+
+
+def reserve(session: Session, campaign: Campaign) -> None:
+    """Hold the plan's broadcast for a campaign, once; steps of a sequence need none. Raises PlanLimit."""
+    if campaign.kind != DRIP:
+        plans.spend(session, catalog.BROADCASTS, campaign.id)
+
+
+def begun(session: Session, campaign_id: UUID) -> None:
+    """Note that something of a campaign was handed over: its broadcast is used up."""
+    plans.consume(session, catalog.BROADCASTS, campaign_id)
+
+
 def _first_instant(session: Session, wish: dict[str, Any] | None) -> datetime | None:
     """Return when the first member gets it; with one clock for all that is when everybody does."""
     if wish is None:
         return None
+    if schedules.window(wish) is not None:
+        plans.require_level(session, catalog.ANALYTICS, "advanced")
     found: set[str | None] = set(zones.names(session)) if wish.get("per_member") else set()
     return min(schedules.instants(wish, [None, *found]).values())
 
 
 def schedule(
-    session: Session, campaign_id: UUID, *, actor: str, at: str, time_zone: str, per_member: bool = False
+    session: Session, campaign_id: UUID, *, actor: str, at: str, time_zone: str, per_member: bool = False, **best: Any
 ) -> Campaign:
     """Set the wall time of sending; an approved campaign with another time must be approved again.
 
     With `per_member` each member gets it when that time is on the member's own clock, and `time_zone` is for those
-    without one. Raises Invalid for a time that is over for somebody, IllegalStep when the campaign is elsewhere.
+    without one. `best` may be `send_time` "best" and `window_hours`: then it is the best of these hours for each of
+    them. Raises Invalid for a time that is over for somebody, IllegalStep when the campaign is elsewhere.
     """
     wish = {"at": at, "time_zone": time_zone} | ({"per_member": True} if per_member else {})
+    wish |= {name: value for name, value in best.items() if value is not None}
     instant = _first_instant(session, wish)
     if instant is None or instant <= clock.now():
         raise Invalid("schedule.at", "lies in the past for somebody; choose a later time or start the campaign now")
@@ -232,6 +301,7 @@ def start(session: Session, campaign_id: UUID, *, actor: str) -> Campaign:
     Raises Conflict when the approval no longer covers what would be sent.
     """
     campaign = lock(session, campaign_id)
+    _not_of_sequence(campaign)
     follow(Status(campaign.status), Verb.START)
     if campaign.approval_hash != seal.seal_of(session, campaign):
         raise Conflict(
@@ -239,7 +309,6 @@ def start(session: Session, campaign_id: UUID, *, actor: str) -> Campaign:
         )
     move(session, campaign, Verb.START, actor=actor)
     campaign.started_at = clock.now()
-    plans.consume(session, catalog.BROADCASTS, campaign.id)
     outbox.enqueue(session, "campaigns.start", id=campaign.id)
     session.flush()
     return campaign
@@ -291,7 +360,7 @@ def cancel(session: Session, campaign_id: UUID, *, actor: str) -> Campaign:
     """End it for good; what was not handed over never will be, the reservation goes back if nothing was."""
     campaign = lock(session, campaign_id)
     move(session, campaign, Verb.CANCEL, actor=actor)
-    plans.release(session, catalog.BROADCASTS, campaign.id)
+    settle(session, campaign)
     revoke_links(session, campaign.id, because="withdrawn")
     outbox.enqueue(session, "campaigns.cancel_open", id=campaign.id)
     session.flush()
@@ -304,6 +373,7 @@ def complete(session: Session, campaign_id: UUID) -> Campaign:
     if campaign.status == Status.SENDING:
         move(session, campaign, Verb.COMPLETE, actor="system")
         campaign.completed_at = clock.now()
+        settle(session, campaign)
         session.flush()
     return campaign
 
@@ -311,6 +381,7 @@ def complete(session: Session, campaign_id: UUID) -> Campaign:
 def duplicate(session: Session, campaign_id: UUID, *, actor: str) -> Campaign:
     """Return a new draft with the same goal, audience and sender; content and approval are not copied."""
     origin = get(session, campaign_id)
+    _not_of_sequence(origin)
     fields = {key: getattr(origin, key) for key in EDITABLE - {"name", "audience", "schedule", "channel"}}
     copy = _copy_name(session, origin.name)
     return create(session, actor=actor, name=copy, audience=origin.audience, kind=origin.kind, **fields)

@@ -5,13 +5,15 @@ A country counts where all of it has one clock. Also which version of the time z
 
 import hashlib
 import re
+from collections.abc import Mapping
+from datetime import datetime
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 from zoneinfo import TZPATH, available_timezones
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, case, func, null, select
+from sqlalchemy import ColumnElement, SQLColumnExpression, case, func, literal, null, select
 from sqlalchemy.orm import Session
 
 from channels.sms import regions
@@ -75,6 +77,29 @@ def of_number(
     if not prefixes:
         return null()
     return case((zone.is_(None), case(prefixes, value=prefix_of(session, member_id), else_=null())), else_=null())
+
+
+def choose(
+    session: Session,
+    planned: Mapping[str | None, datetime],
+    zone: SQLColumnExpression[str | None],
+    member_id: SQLColumnExpression[Any],
+) -> ColumnElement[datetime]:
+    """Return, as a part of a statement, the instant that is planned for a member's zone.
+
+    A member's own zone decides, else the one of the number's country, else what is planned for None.
+    """
+    prefixes = by_prefix(session)
+    named = {name: at for name, at in planned.items() if name is not None}
+    fallback = planned[None]
+    otherwise: ColumnElement[datetime] = literal(fallback)
+    by_number = {begin: named[name] for begin, name in prefixes.items() if named[name] != fallback}
+    if by_number:
+        otherwise = case(
+            (zone.is_(None), case(by_number, value=prefix_of(session, member_id), else_=fallback)),
+            else_=fallback,
+        )
+    return case(named, value=zone, else_=otherwise) if named else otherwise
 
 
 @cache

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from domain.content import blocks, cohorts, copy_checks, slots, text_checks, texts
+from domain.content import blocks, cohorts, copy_checks, line_checks, slots, text_checks, texts, versions
 from domain.content.compile import CompiledEmail, compile_email
 from domain.content.findings import Finding, Material, block, warn
 from domain.content.member_values import MemberFacts, values_for
@@ -32,7 +32,30 @@ def check_revision(content: Mapping[str, Any], material: Material) -> list[Findi
             found.extend(said)
             if channel == material.channel and not any(finding.code == "shape" for finding in said):
                 found.extend(_cohorts(channels[channel], channel, language, content, material, said))
+                found.extend(line_checks.check(content, language, channel, material))
+    found.extend(_versions(content, material))
     return sorted(found, key=lambda finding: _ORDER[finding.severity])
+
+
+def _versions(content: Mapping[str, Any], material: Material) -> list[Finding]:
+    """Check every variant of a comparison like the content's own text: languages, words, facts and lengths."""
+    found: list[Finding] = []
+    languages, channel = set(content.get("languages") or {}), material.channel
+    for n, other in versions.each_seen(content):
+        for language in sorted(languages ^ set(other["languages"])):
+            de, en = "Diese Variante hat nicht dieselben Sprachen.", "This variant has not the same languages."
+            found.append(block("shape", f"{versions.key_of(language, n)}.{channel}", versions.letter(n), de, en))
+        for language, channels in other["languages"].items():
+            own = (content.get("languages") or {}).get(language, {}).get(channel) or {}
+            text = channels.get(channel)
+            for finding in _channel(text, channel, language, other, material):
+                path = finding.path.partition(".")[2]
+                found.append(replace(finding, path=f"{versions.key_of(language, n)}.{path}"))
+            if isinstance(text, Mapping) and ("template" in text) != ("template" in own):
+                de = "Alle Varianten einer Sprache sind Vorlagen, oder alle freier Text."
+                en = "All variants of a language are templates, or all of them are free text."
+                found.append(block("shape", f"{versions.key_of(language, n)}.{channel}", "", de, en))
+    return found
 
 
 def _cohorts(
@@ -79,11 +102,8 @@ def _channel(
     places = [(f"{path}.{place}", text) for place, text in texts_of(given, channel)]
     found = copy_checks.of_copy(given, places, path, language, form, material)
     if channel == EMAIL:
-        return [
-            *found,
-            *_lengths(given, path, material, language, form),
-            *_renders(given, language, path, form, material),
-        ]
+        compiled = _compiled(given, language, form, material)
+        return [*found, *_lengths(compiled, path), *_renders(compiled, language, path, form, material)]
     return [*found, *text_checks.check(channel, given, language, path, content, material)]
 
 
@@ -120,8 +140,7 @@ def texts_of(variant: Mapping[str, Any], channel: str = EMAIL) -> list[tuple[str
     return places
 
 
-def _lengths(variant: Mapping[str, Any], path: str, material: Material, language: str, form: str) -> list[Finding]:
-    compiled = _compiled(variant, language, form, material)
+def _lengths(compiled: CompiledEmail, path: str) -> list[Finding]:
     rendered = compiled.render(_longest_values())
     found = []
     subject, preheader = len(rendered.subject), len(rendered.preheader)
@@ -188,9 +207,8 @@ def _compiled(variant: Mapping[str, Any], language: str, form: str, material: Ma
     )
 
 
-def _renders(variant: Mapping[str, Any], language: str, path: str, form: str, material: Material) -> list[Finding]:
+def _renders(compiled: CompiledEmail, language: str, path: str, form: str, material: Material) -> list[Finding]:
     """Render for sample members: nothing unresolved may be seen by anybody, and the way out must be there."""
-    compiled = _compiled(variant, language, form, material)
     fixed = _ways_out() | {"link:0": "https://www.example/x", "pixel": ""}
     for member in material.members or (MemberFacts(id=_NOBODY),):
         values = values_for(member, language=language, form=form, time_zone=material.time_zone, now=material.now)

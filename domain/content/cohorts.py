@@ -6,16 +6,20 @@ in the base copy of its language. Whoever fits no cohort gets the base copy.
 
 import copy
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from domain.content import lines, versions
 from domain.content.member_values import MemberFacts, usable_interest
 
 MOST = 60
 SMALLEST = 25
 STAGES = ("new", "active", "quiet", "away")
+MOST_TOLD = 20  # of MOST, those that rest on chats
+_TELLING = ("objection", "preferred_time")  # the first of these that a member has is their main insight
 KEY = "cohorts"
 
 
@@ -40,16 +44,21 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Cohort:
-    """One group: language × life-cycle stage × main interest; without an interest it is everybody of the stage."""
+    """One group: language × life-cycle stage × main interest, or what chats told in its place (`key:value`).
+
+    Without either it is everybody of the stage.
+    """
 
     id: str
     language: str
     stage: str
     interest: str | None
     size: int
+    insight: str | None = None
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        found = asdict(self)
+        return found if self.insight else {name: value for name, value in found.items() if name != "insight"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,35 +69,66 @@ class Group:
     stage: str
     interest: str | None
     size: int
+    insight: str | None = None
 
 
-def choose(groups: Sequence[Group], *, most: int = MOST, smallest: int = SMALLEST) -> list[Cohort]:
+def main_insight(insights: Iterable[str]) -> str | None:
+    """Return the one insight by which a member is counted to a cohort, None where chats told nothing of the kind."""
+    known = sorted(insights)
+    return next((word for key in _TELLING for word in known if word.startswith(f"{key}:")), None)
+
+
+def choose(
+    groups: Sequence[Group], *, most: int = MOST, smallest: int = SMALLEST, told: Sequence[Group] = ()
+) -> list[Cohort]:
     """Return the cohorts of an audience, at most `most` of at least `smallest` members each.
+
+    `told` are the members of whom chats told something, by stage, interest and main insight; they come first.
 
     `groups` without an interest are the totals of a stage. Interests that are too few join the rest of their stage;
     a stage that is too few gets the base copy. One cohort that is a whole language says nothing that the base copy
     could not say, so it is left out.
     """
     totals = {(g.language, g.stage): g.size for g in groups if g.interest is None and g.stage in STAGES}
+    said = _told(told, smallest)
+    taken = Counter[tuple[str, str, str | None]]()
+    chosen = {(g.language, g.stage, g.insight) for g in said}
+    for group in told:
+        if (group.language, group.stage, group.insight) in chosen:
+            taken[group.language, group.stage, group.interest] += group.size
+    left = [replace(g, size=g.size - taken[g.language, g.stage, g.interest]) for g in groups if g.interest is not None]
     fine = sorted(
-        (g for g in groups if g.interest is not None and g.stage in STAGES and g.size >= smallest),
+        (g for g in left if g.stage in STAGES and g.size >= smallest),
         key=lambda g: (-g.size, g.language, g.stage, g.interest or ""),
-    )[:most]
-    rest = _rest(totals, fine, smallest)
-    while len(fine) + len(rest) > most and fine:
+    )[: most - len(said)]
+    rest = _rest(totals, [*said, *fine], smallest)
+    while len(said) + len(fine) + len(rest) > most and fine:
         fine.pop()
-        rest = _rest(totals, fine, smallest)
-    found = sorted([*fine, *rest], key=lambda g: (g.language, STAGES.index(g.stage), g.interest or ""))
+        rest = _rest(totals, [*said, *fine], smallest)
+    found = sorted(
+        [*said, *fine, *rest], key=lambda g: (g.language, STAGES.index(g.stage), g.insight or "", g.interest or "")
+    )
     whole = {g.language: 0 for g in groups}
     for group in groups:
         whole[group.language] += group.size if group.interest is None else 0
     kept = [g for g in found if g.size < whole[g.language]][:most]
-    return [Cohort(_id(g), g.language, g.stage, g.interest, g.size) for g in kept]
+    return [Cohort(_id(g), g.language, g.stage, g.interest, g.size, g.insight) for g in kept]
+
+
+def _told(told: Sequence[Group], smallest: int) -> list[Group]:
+    """Return the largest groups that are alike in stage and main insight."""
+    sizes = Counter[tuple[str, str, str]]()
+    for group in told:
+        if group.insight is not None and group.stage in STAGES:
+            sizes[group.language, group.stage, group.insight] += group.size
+    found = [Group(language, stage, None, n, word) for (language, stage, word), n in sizes.items() if n >= smallest]
+    return sorted(found, key=lambda g: (-g.size, g.language, g.stage, g.insight or ""))[:MOST_TOLD]
 
 
 def _id(group: Group) -> str:
     """Return a name that the same group has in every revision."""
-    tail = "" if group.interest is None else f"-{hashlib.sha256(group.interest.encode()).hexdigest()[:6]}"
+    special = group.insight or group.interest
+    tail = "" if special is None else f"-{hashlib.sha256(special.encode()).hexdigest()[:6]}"
     return f"{group.language}-{group.stage}{tail}"
 
 
@@ -105,12 +145,16 @@ class Matcher:
 
     bounds: Bounds
     ids: Mapping[tuple[str, str, str | None], str]
+    told: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
 
     def of(self, member: MemberFacts, language: str, now: datetime) -> str | None:
         """Return the id of the cohort whose copy the member gets in this language; None is the base copy."""
-        if not self.ids:
+        if not self.ids and not self.told:
             return None
         stage = self.bounds.stage(member, now)
+        main = main_insight(member.insights) if self.told and member.insights else None
+        if main is not None and (known := self.told.get((language, stage, main))) is not None:
+            return known
         interest = usable_interest(member.favourite_course) or None
         return self.ids.get((language, stage, interest)) or self.ids.get((language, stage, None))
 
@@ -121,8 +165,17 @@ NONE = Matcher(Bounds(), {})
 def matcher(content: Mapping[str, Any]) -> Matcher:
     """Return the matcher of a content; one without cohorts finds nothing."""
     given = content.get(KEY) or {}
-    ids = {(each["language"], each["stage"], each["interest"]): each["id"] for each in given.get("items", ())}
-    return Matcher(Bounds(**given["bounds"]) if given else Bounds(), ids)
+    items = given.get("items", ())
+    ids = {(e["language"], e["stage"], e["interest"]): e["id"] for e in items if not e.get("insight")}
+    told = {(e["language"], e["stage"], e["insight"]): e["id"] for e in items if e.get("insight")}
+    return Matcher(Bounds(**given["bounds"]) if given else Bounds(), ids, told)
+
+
+def rest_on_chats(content: Mapping[str, Any]) -> bool:
+    """Say whether any text of a content is chosen by what chats told."""
+    return bool(content.get(lines.KEY)) or any(
+        each.get("insight") for each in (content.get(KEY) or {}).get("items", ())
+    )
 
 
 def key_of(language: str, cohort_id: str | None) -> str:
@@ -131,13 +184,28 @@ def key_of(language: str, cohort_id: str | None) -> str:
 
 
 def variants(content: Mapping[str, Any], channel: str) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
-    """Yield key, language and variant of every text that may be sent on a channel: base copies, then cohorts."""
+    """Yield key, language and text of everything that may be sent on a channel: base copies, then cohorts.
+
+    First those of variant A, then of the others of a comparison (`versions`).
+    """
     languages = content["languages"]
     for language, channels in languages.items():
         yield language, language, channels[channel]
     for language, channels in languages.items():
         for each in of_language(content, language):
             yield key_of(language, each["id"]), language, merged(channels[channel], each)
+    for n, other in versions.each_seen(content):
+        for language, channels in other["languages"].items():
+            yield versions.key_of(language, n), language, channels[channel]
+            for each in of_language(content, language):
+                made = merged(channels[channel], _where_alike(each, languages[language][channel], channels[channel]))
+                yield versions.key_of(key_of(language, each["id"]), n), language, made
+
+
+def _where_alike(cohort: Mapping[str, Any], first: Mapping[str, Any], other: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the cohort with the places at which a variant says what A says: what is compared stays different."""
+    texts = {path: words for path, words in cohort["texts"].items() if _text_at(first, path) == _text_at(other, path)}
+    return {**cohort, "texts": texts, "claims": cohort.get("claims") if texts else None}
 
 
 def of_language(content: Mapping[str, Any], language: str) -> list[Mapping[str, Any]]:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from domain.content import checks, cohorts
+from domain.content import checks, cohorts, lines, versions
 
 Operation = Literal["equal", "insert", "delete"]
 Words = list[tuple[Operation, str]]
@@ -25,13 +25,16 @@ def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[s
 def _fields(content: Mapping[str, Any]) -> dict[str, list[tuple[str, str]]]:
     """Return the texts of a content with their paths, grouped by language, channel and part."""
     fields: dict[str, list[tuple[str, str]]] = {}
-    for language, channels in (content.get("languages") or {}).items():
-        for channel, variant in channels.items():
-            for place, text in checks.texts_of(variant, channel) if variant else ():
-                part = f"{language}.{channel}.{place.partition('.')[0]}"
-                fields.setdefault(part, []).append((f"{language}.{channel}.{place}", text))
-            for path, text in cohorts.texts_of(content, language, channel):
-                fields.setdefault(path, []).append((path, text))
+    for n, seen in ((0, content), *versions.each_seen(content)):
+        for language, channels in (seen.get("languages") or {}).items():
+            key = versions.key_of(language, n)
+            for channel, variant in channels.items():
+                for place, text in checks.texts_of(variant, channel) if variant else ():
+                    part = f"{key}.{channel}.{place.partition('.')[0]}"
+                    fields.setdefault(part, []).append((f"{key}.{channel}.{place}", text))
+                own = (cohorts, lines) if n == 0 else ()
+                for path, text in [pair for part in own for pair in part.texts_of(content, language, channel)]:
+                    fields.setdefault(path, []).append((path, text))
     return fields
 
 

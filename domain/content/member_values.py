@@ -22,7 +22,7 @@ _NO_NAMES = {"none", "null", "nil", "nan", "undefined", "unbekannt", "unknown", 
 
 @dataclass(frozen=True, slots=True)
 class MemberFacts:
-    """What rendering may know of a member."""
+    """What rendering may know of a member; `insights` are `key:value` words of chats that a text may rest on."""
 
     id: UUID
     first_name: str | None = None
@@ -34,6 +34,7 @@ class MemberFacts:
     last_visit_at: datetime | None = None
     joined_on: date | None = None
     attributes: dict[str, Any] = field(default_factory=dict)
+    insights: frozenset[str] = frozenset()
 
 
 def usable_name(name: str | None) -> str:
@@ -69,6 +70,7 @@ def values_for(member: MemberFacts, *, language: str, form: str, time_zone: str,
         "favourite_course": _plain(member.favourite_course),
         "last_visit": "",
         "days_since_visit": "",
+        "personal_line": "",
     }
     if member.last_visit_at is not None:
         zone = _zone(member.time_zone or time_zone)

@@ -12,6 +12,7 @@ from typing import Literal
 
 SlotType = Literal["text", "money", "date", "int", "url"]
 OFFERS = 3
+LONGEST_LINE = 140
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ _ALL = (
     Slot("favourite_course", "text", 60, "member", "Lieblingskurs", "favourite course", "Yoga"),
     Slot("last_visit", "date", 30, "member", "letzter Besuch", "last visit", "4. Oktober"),
     Slot("days_since_visit", "int", 5, "member", "Tage seit dem Besuch", "days since the visit", "42"),
+    Slot("personal_line", "text", LONGEST_LINE, "member", "persönlicher Satz", "personal line", "Komm gern abends."),
     Slot("studio", "text", 100, "tenant", "Name des Studios", "name of the studio", "Studio Lindenhof", required=True),
     Slot("sender_name", "text", 80, "tenant", "Absender", "sender", "Mara vom Studio", required=True),
     Slot("cta_url", "url", 500, "tenant", "Ziel des Knopfs", "the button's target", "https://www.example"),

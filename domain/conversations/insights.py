@@ -3,13 +3,13 @@
 Words of a chat are never kept here, only the id of the message that says so. Nothing about health, belief or the like.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from types import MappingProxyType
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -30,6 +30,14 @@ VALUES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 ABSENCE = "absent_until"  # its value is a date that code computed
 KEYS = (*VALUES, ABSENCE)
 SOURCES = ("rules", "model")
+# What a campaign's text may rest on, the telling ones first; the rest is for people alone.
+SPOKEN: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "objection": VALUES["objection"],
+        "preferred_time": VALUES["preferred_time"],
+        "intent": ("return", "join", "book"),
+    }
+)
 _KEPT = {"topic": 90, "intent": 60, "objection": 120, "preferred_time": 365}  # days
 MOST_MESSAGES = 40
 _OLDEST = timedelta(days=90)
@@ -95,6 +103,34 @@ def of_member(session: Session, member_id: UUID) -> Sequence[MemberInsight]:
         .scalars()
         .all()
     )
+
+
+# Without a consent to profiling on the channel nothing is said to anybody about what they wrote in a chat.
+_SPOKEN_OF = """
+SELECT i.member_id, array_agg(i.key || ':' || i.value) AS words FROM member_insight i
+WHERE i.tenant_id = :tenant AND i.member_id = ANY(:members) AND i.expires_at > clock_timestamp()
+  AND i.key || ':' || i.value = ANY(:spoken) AND {agreed}
+GROUP BY i.member_id
+"""
+AGREED = """EXISTS (SELECT FROM consent c WHERE c.tenant_id = i.tenant_id AND c.member_id = i.member_id
+    AND c.channel = :channel AND c.purpose = 'profiling' AND c.state = 'granted'
+    AND (c.expires_at IS NULL OR c.expires_at > clock_timestamp()))"""
+_OF_MEMBERS = text(_SPOKEN_OF.format(agreed=AGREED))
+
+
+def spoken_words() -> list[str]:
+    """Return every `key:value` that a campaign's text may rest on."""
+    return [f"{key}:{value}" for key, values in SPOKEN.items() for value in values]
+
+
+def spoken(session: Session, member_ids: Collection[UUID], channel: str) -> dict[UUID, frozenset[str]]:
+    """Return what a text on a channel may rest on, by member: `key:value`, not over, and agreed to."""
+    if not member_ids:
+        return {}
+    values = {
+        "tenant": db.tenant_of(session), "members": list(member_ids), "channel": channel, "spoken": spoken_words(),
+    }  # fmt: skip
+    return {row.member_id: frozenset(row.words) for row in session.execute(_OF_MEMBERS, values)}
 
 
 def forget_expired(session: Session) -> None:

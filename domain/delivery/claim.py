@@ -1,6 +1,6 @@
 """Claiming a slice: due messages, judged by the gate and taken, in one statement and one transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from domain.content.member_values import MemberFacts
+from domain.conversations import insights
 from domain.delivery import gate
 from domain.delivery.rules import Reason
 from kernel import db
@@ -29,6 +30,8 @@ class Work:
     channel: str
     account_id: UUID | None = None
     free_text: Sequence[str] = ()
+    chats: bool = False  # its texts rest on what chats told of members
+    patient: bool = False  # waits where a frequency cap would end it
 
 
 _OF_CAMPAIGN = "campaign_id = :campaign"
@@ -41,6 +44,9 @@ _WAKE = """
 UPDATE message SET state = 'pending', updated_at = clock_timestamp()
 WHERE tenant_id = :tenant AND {mine} AND state = 'deferred' AND not_before <= clock_timestamp()
 """
+
+# A step of a sequence is not dropped because of other messages: it waits until the cap allows it.
+_CAPPED = f"(j.reason = '{Reason.FREQUENCY_CAP}' AND CAST(:patient AS bool))"
 
 # The id of a member is made before the join: `coalesce` counts as leaky, and row-level security would then read every
 # member of the tenant for each slice.
@@ -58,11 +64,13 @@ WITH due AS MATERIALIZED (
   CROSS JOIN LATERAL (SELECT z.local AS local, z.local::time AS clock) l
 ), taken AS (
   UPDATE message m SET
-    state = CASE WHEN j.reason IS NULL THEN 'claimed' WHEN j.reason = '{Reason.QUIET_HOURS}' THEN 'deferred'
+    state = CASE WHEN j.reason IS NULL THEN 'claimed'
+      WHEN j.reason = '{Reason.QUIET_HOURS}' OR {_CAPPED} THEN 'deferred'
       WHEN j.reason = '{Reason.SUPPRESSED}' THEN 'suppressed' WHEN j.reason = '{Reason.TOO_LATE}' THEN 'expired'
       ELSE 'skipped' END,
     reason = j.reason,
-    not_before = CASE WHEN j.reason = '{Reason.QUIET_HOURS}' THEN j.opening ELSE m.not_before END,
+    not_before = CASE WHEN j.reason = '{Reason.QUIET_HOURS}' THEN j.opening
+      WHEN {_CAPPED} THEN clock_timestamp() + interval '6 hours' ELSE m.not_before END,
     owner = CASE WHEN j.reason IS NULL THEN CAST(:owner AS uuid) END,
     attempt_id = CASE WHEN j.reason IS NULL THEN CAST(:attempt AS uuid) END,
     attempt = m.attempt + CASE WHEN j.reason IS NULL THEN 1 ELSE 0 END,
@@ -70,12 +78,12 @@ WITH due AS MATERIALIZED (
     updated_at = clock_timestamp()
   FROM judged j WHERE m.tenant_id = :tenant AND m.id = j.id
   RETURNING m.id, m.member_id, m.notice_id, m.address, m.address_norm, m.language, m.tracked, m.attempt, m.state,
-    m.reason, m.purpose
+    m.reason, m.purpose, m.variant
 ), told AS (
   INSERT INTO message_event (tenant_id, campaign_id, message_id, kind, reason)
   SELECT :tenant, CAST(:campaign AS uuid), id, state, reason FROM taken WHERE state <> 'claimed'
 )
-SELECT k.id, k.address, k.address_norm, k.language, k.tracked, k.attempt, k.state, k.purpose,
+SELECT k.id, k.address, k.address_norm, k.language, k.tracked, k.attempt, k.state, k.purpose, k.variant,
   n.content AS notice, n.campaign_id AS about, n.revision_id AS revision,
   :channel = 'sms' AND EXISTS (SELECT FROM message x WHERE x.tenant_id = :tenant AND x.member_id = k.member_id
     AND x.channel = 'sms' AND x.accepted_at IS NOT NULL) AS known,
@@ -95,7 +103,7 @@ _CLAIMS = {
 _HAND_BACK = text(
     "UPDATE message SET state = 'pending', owner = NULL, attempt_id = NULL, lease_until = NULL, "
     "attempt = attempt - 1, updated_at = clock_timestamp() "
-    "WHERE tenant_id = :tenant AND owner = :owner AND state = 'claimed'"
+    "WHERE tenant_id = :tenant AND owner = :owner AND state = 'claimed' AND id <> ALL(:answered)"
 )
 
 
@@ -109,7 +117,10 @@ class NoticeContent:
 
 
 class Claimed(NamedTuple):
-    """One message to render and hand over. `known`: the person had a text from us before."""
+    """One message to render and hand over. `known`: the person had a text from us before.
+
+    `variant` is the text of a comparison that it carries, None where nothing is compared.
+    """
 
     id: UUID
     attempt_id: UUID
@@ -122,6 +133,7 @@ class Claimed(NamedTuple):
     known: bool
     member: MemberFacts
     notice: NoticeContent | None = None
+    variant: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,13 +168,17 @@ def claim(session: Session, work: Work, *, owner: UUID, lease_seconds: int, size
             "attempt": attempt_id,
             "lease": lease_seconds,
             "free_text": list(work.free_text),
+            "patient": work.patient,
         },
     ).all()
-    taken = [_claimed(row, attempt_id) for row in rows if row.state == "claimed"]
+    claimed = [row for row in rows if row.state == "claimed"]
+    people = {row.member_id for row in claimed if row.member_id} if work.chats else set()
+    spoken = insights.spoken(session, people, work.channel)
+    taken = [_claimed(row, attempt_id, spoken) for row in claimed]
     return Slice(taken, len(rows), attempt_id)
 
 
-def _claimed(row: Any, attempt_id: UUID) -> Claimed:
+def _claimed(row: Any, attempt_id: UUID, spoken: Mapping[UUID, frozenset[str]]) -> Claimed:
     return Claimed(
         id=row.id,
         attempt_id=attempt_id,
@@ -173,12 +189,13 @@ def _claimed(row: Any, attempt_id: UUID) -> Claimed:
         tracked=row.tracked,
         purpose=row.purpose,
         known=row.known,
-        member=_member(row),
+        member=_member(row, spoken),
         notice=NoticeContent(row.notice, row.about, row.revision) if row.notice is not None else None,
+        variant=row.variant,
     )
 
 
-def _member(row: Any) -> MemberFacts:
+def _member(row: Any, spoken: Mapping[UUID, frozenset[str]]) -> MemberFacts:
     last: datetime | None = row.last_visit_at
     return MemberFacts(
         id=row.member_id or UUID(int=0),
@@ -190,9 +207,13 @@ def _member(row: Any) -> MemberFacts:
         last_visit_at=last,
         joined_on=row.joined_on,
         attributes=row.attributes or {},
+        insights=spoken.get(row.member_id, frozenset()),
     )
 
 
-def hand_back(session: Session, tenant_id: UUID, owner: UUID) -> None:
-    """Return what the owner claimed and did not begin to transmit; the attempt is not counted."""
-    session.execute(_HAND_BACK, {"tenant": tenant_id, "owner": owner})
+def hand_back(session: Session, tenant_id: UUID, owner: UUID, answered: Sequence[UUID] = ()) -> None:
+    """Return what the owner claimed and did not begin to transmit; the attempt is not counted.
+
+    `answered` are those that a provider refused before anything was begun: their answer is being written.
+    """
+    session.execute(_HAND_BACK, {"tenant": tenant_id, "owner": owner, "answered": list(answered)})

@@ -11,6 +11,7 @@ from sqlalchemy.sql.selectable import CTE
 
 from channels.sms import regions, segments
 from domain.campaigns import content_templates, frame, revisions
+from domain.content import versions
 from domain.delivery import texts
 from domain.senders import accounts, prices
 from domain.senders.prices import Prices
@@ -119,8 +120,12 @@ def recorded(session: Session, campaign_id: UUID) -> Estimate | None:
 
 
 def _count(session: Session, campaign: Campaign, judged: CTE) -> list[tuple[str, int]]:
-    """Make the texts of up to `COUNTED` members and return the country and the segments of each."""
-    rendering = texts.prepare(session, campaign, revisions.current(session, campaign))
+    """Make the texts of up to `COUNTED` members and return the country and the segments of each.
+
+    Of several variants the longest counts: who gets which is not known yet, or is decided later.
+    """
+    revision = revisions.current(session, campaign)
+    rendering, variants = texts.prepare(session, campaign, revision), range(versions.count(revision.content_json))
     rows = session.execute(
         select(judged.c.language, judged.c.tracked, judged.c.address, judged.c.address_norm, Member)
         .join(Member, Member.id == judged.c.member_id)
@@ -131,14 +136,18 @@ def _count(session: Session, campaign: Campaign, judged: CTE) -> list[tuple[str,
     return [
         (
             regions.country_of(row.address_norm) or "",
-            segments.cost(
-                rendering.message(
-                    new_id(), row.address, frame.member_facts(row.Member), row.language, tracked=row.tracked
-                ).body
-            ).segments,
+            max(
+                segments.cost(
+                    rendering.message(
+                        new_id(), row.address, frame.member_facts(row.Member), row.language,
+                        tracked=row.tracked, number=n,
+                    ).body
+                ).segments
+                for n in variants
+            ),
         )
         for row in rows
-    ]
+    ]  # fmt: skip
 
 
 def _prices(session: Session, campaign: Campaign) -> Prices:

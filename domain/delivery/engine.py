@@ -161,7 +161,7 @@ class _Run:
 
     async def _hand_back(self) -> None:
         try:
-            await asyncio.to_thread(self._supply.hand_back)
+            await asyncio.to_thread(self._supply.hand_back, list(self._marker.unwritten))
         except SQLAlchemyError as error:  # the lease runs out, and the sweeper takes them back
             log.get("delivery").warning("claim.not_handed_back", error=type(error).__name__)
 

@@ -1,13 +1,16 @@
 """The flight check: targeted, minus each reason, is what will be sent. The same rows are then written."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy.orm import Session
 
 from domain.campaigns import content_templates, grounds, revisions
-from domain.delivery import cost, gate
+from domain.content import versions
+from domain.delivery import best_times, cost, gate
 from domain.delivery.cost import Estimate
 from domain.delivery.materialise import languages_of
+from domain.delivery.rules import Reason
+from domain.experiments import rules as comparing
 from domain.senders import health
 from kernel import db
 from models import Campaign, Sender, Tenant
@@ -15,7 +18,11 @@ from models import Campaign, Sender, Tenant
 
 @dataclass(frozen=True, slots=True)
 class FlightCheck:
-    """Numbers of people; `problems` are codes of what stands in the way of a start."""
+    """Numbers of people; `problems` are codes of what stands in the way of a start.
+
+    `variants`: how many get each variant of a comparison at once; `waiting`: how many get the winner later.
+    `send_times`: on what the best time rests of those who can be reached, where the plan wants it (`best_times`).
+    """
 
     targeted: int
     will_send: int
@@ -23,6 +30,9 @@ class FlightCheck:
     ready: bool
     problems: list[str]
     estimate: Estimate | None = None
+    variants: dict[str, int] = field(default_factory=dict)
+    waiting: int = 0
+    send_times: dict[str, int] = field(default_factory=dict)
 
 
 def check(session: Session, campaign: Campaign) -> FlightCheck:
@@ -43,13 +53,39 @@ def check(session: Session, campaign: Campaign) -> FlightCheck:
     counts: dict[str | None, int] = {row[0]: row[1] for row in rows}
     problems = _problems(session, campaign)
     will_send = counts.pop(None, 0)
+    shares = _shares(session, campaign, will_send)
+    if shares.held_out:
+        counts[Reason.HOLDOUT] = shares.held_out
+        will_send -= shares.held_out
     skipped = {str(reason): n for reason, n in sorted(counts.items(), key=lambda item: -item[1])}
     if will_send == 0:
         problems.append("nobody_reachable")
     estimated = cost.estimate(session, campaign, judged, will_send)
     if estimated is not None and cost.is_too_dear(campaign, estimated):
         problems.append("over_cost_ceiling")
-    return FlightCheck(will_send + sum(skipped.values()), will_send, skipped, not problems, problems, estimated)
+    targeted = will_send + sum(skipped.values())
+    told = (estimated, shares.variants, shares.waiting)
+    times = best_times.kinds(session, campaign, judged)
+    return FlightCheck(targeted, will_send, skipped, not problems, problems, *told, send_times=times)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shares:
+    held_out: int = 0
+    variants: dict[str, int] = field(default_factory=dict)
+    waiting: int = 0
+
+
+def _shares(session: Session, campaign: Campaign, reachable: int) -> _Shares:
+    """Return how a comparison divides those who can be reached, by the rule that will divide them."""
+    revision_id = campaign.approved_revision_id or campaign.current_revision_id
+    if revision_id is None:
+        return _Shares()
+    settings = comparing.settings_of(revisions.get(session, campaign.id, revision_id).content_json)
+    if settings is None:
+        return _Shares()
+    held_out, *arms, waiting = comparing.allocate(reachable, settings.cells)
+    return _Shares(held_out, {versions.letter(n): size for n, size in enumerate(arms)}, waiting)
 
 
 def _problems(session: Session, campaign: Campaign) -> list[str]:

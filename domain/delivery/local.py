@@ -1,14 +1,15 @@
 """When a message is due on its member's own clock, and reckoning that anew when the rules of time zones change."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, case, func, literal, select, update
+from sqlalchemy import ColumnElement, SQLColumnExpression, case, func, select, update
 from sqlalchemy.orm import Session
 
 from domain.campaigns import schedule, zones
 from domain.campaigns import service as campaigns
 from domain.campaigns.lifecycle import Status
+from domain.delivery import best_times
 from kernel import db, log
 from models import Campaign, Member, Message
 
@@ -23,19 +24,22 @@ def instant_of(
 ) -> ColumnElement[datetime]:
     """Return the instant of a plan per member as a part of a statement.
 
-    A member's own zone decides, else the one of the number's country, else the plan's.
+    A member's own zone decides, else the one of the number's country, else the plan's. Where the plan wants the best
+    time, it is so many hours later.
     """
-    prefixes = zones.by_prefix(session)
-    planned = schedule.instants(campaign.schedule or {}, [None, *zones.names(session)])
-    fallback = planned.pop(None)
-    otherwise: ColumnElement[datetime] = literal(fallback)
-    by_number = {begin: planned[name] for begin, name in prefixes.items() if planned[name] != fallback}
-    if by_number:
-        otherwise = case(
-            (zone.is_(None), case(by_number, value=zones.prefix_of(session, member_id), else_=fallback)),
-            else_=fallback,
-        )
-    return case(planned, value=zone, else_=otherwise) if planned else otherwise
+    wish = campaign.schedule or {}
+    names = [None, *zones.names(session)]
+    planned = schedule.instants(wish, names)
+    begin = zones.choose(session, planned, zone, member_id)
+    hours = schedule.window(wish)
+    if hours is None:
+        return begin
+    offset = best_times.offset(session, campaign, member_id)
+    rounds = {n: schedule.instants(schedule.shifted(wish, n), names) for n in range(1, hours + 1)}
+    if all(at == planned[name] + timedelta(hours=n) for n, found in rounds.items() for name, at in found.items()):
+        return begin + func.make_interval(0, 0, 0, 0, offset)
+    by_offset = {n: zones.choose(session, found, zone, member_id) for n, found in rounds.items()}
+    return case(by_offset, value=offset, else_=begin)  # a clock is changed meanwhile
 
 
 def reckon_again(session: Session) -> int:

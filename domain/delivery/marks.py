@@ -116,6 +116,7 @@ class Marker:
         self._answers: list[Answer] = []
         self._wake = asyncio.Event()
         self._closing_at: float | None = None
+        self.unwritten: set[UUID] = set()  # messages with an answer that is not durable yet
         self.commits = 0
 
     async def may_begin(self, start: Start) -> bool:
@@ -128,6 +129,7 @@ class Marker:
     def answered(self, answer: Answer) -> None:
         """Note an answer; it is written with the next commit."""
         self._answers.append(answer)
+        self.unwritten.add(answer.id)
         self._wake.set()
 
     async def run(self) -> None:
@@ -155,6 +157,7 @@ class Marker:
             await self._later(waiting, answers)
             return
         self.commits += 1
+        self.unwritten.difference_update(answer.id for answer in answers)
         for start, future in waiting:
             if not future.done():
                 future.set_result(start.id in granted)
@@ -168,6 +171,7 @@ class Marker:
                 answers.append(Answer(start.id, start.attempt_id, "pending", Reason.NOT_TRANSMITTED, counted=False))
             waiting = []
             if asyncio.get_running_loop().time() > self._closing_at:
+                self.unwritten.clear()
                 return  # the lease runs out: the sweeper parks what was begun
         self._starts[:0] = waiting
         self._answers[:0] = answers

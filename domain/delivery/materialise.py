@@ -13,6 +13,9 @@ from domain.campaigns import service as campaigns
 from domain.campaigns.lifecycle import Status
 from domain.delivery import cost, gate, links, local
 from domain.delivery.rules import Reason
+from domain.experiments import allocation
+from domain.experiments import rules as comparing
+from domain.experiments import service as experiments
 from kernel import clock, db, outbox
 from models import Campaign, CampaignCount, Message, MessageEvent, Tenant
 
@@ -56,9 +59,11 @@ def materialise(session: Session, campaign_id: UUID) -> bool:
         return _take_back(session, campaign, "over_cost_ceiling")
     if targeted >= _MANY:
         session.execute(text("SELECT refresh_message_statistics()"))
-    links.put(session, campaign, campaign.approved_revision_id or UUID(int=0))
+    links.put(session, campaign, _approved(campaign))
+    experiments.begin(session, campaign)
     campaign.materialised_at, campaign.zone_rules = clock.now(), zones.rules()
     outbox.mark_due(session, "campaigns")
+    outbox.mark_due(session, "analytics")
     session.flush()
     return True
 
@@ -75,7 +80,9 @@ def _affordable(session: Session, campaign: Campaign) -> bool:
     if campaign.channel != cost.CHANNEL:
         return True
     open_ = and_(
-        Message.tenant_id == campaign.tenant_id, Message.campaign_id == campaign.id, Message.state == "pending"
+        Message.tenant_id == campaign.tenant_id,
+        Message.campaign_id == campaign.id,
+        Message.state.in_(("pending", "deferred")),
     )
     judged = (
         select(
@@ -112,11 +119,18 @@ def _insert(session: Session, campaign: Campaign) -> int:
         cap=gate.cap_of(session),
         account_id=content_templates.account_of(session, campaign),
     )
-    blocked = judged.c.reason.is_not(None)
+    judged = _allocated(session, campaign, judged)
+    waits = func.coalesce(judged.c.reason == Reason.WAITS_FOR_WINNER, literal(False))
+    blocked = judged.c.reason.is_not(None) & ~waits
     identity = func.stable_id(
         str(campaign.tenant_id), str(campaign.id), "0", cast(judged.c.member_id, Text), type_=Message.id.type
     )
-    state = case((judged.c.reason == Reason.SUPPRESSED, "suppressed"), (blocked, "skipped"), else_="pending")
+    state = case(
+        (judged.c.reason == Reason.SUPPRESSED, "suppressed"),
+        (blocked, "skipped"),
+        (waits, "deferred"),
+        else_="pending",
+    )
     rows = select(
         identity,
         literal(campaign.tenant_id),
@@ -133,7 +147,9 @@ def _insert(session: Session, campaign: Campaign) -> int:
         judged.c.reason,
         literal(campaign.approval_hash),
         literal(0),
-        _due(session, campaign, judged),
+        case((waits, literal(comparing.NEVER)), else_=_due(session, campaign, judged)),
+        judged.c.variant,
+        judged.c.tested,
         zones.of_number(session, judged.c.zone, judged.c.member_id),
     )
     names = [
@@ -153,6 +169,8 @@ def _insert(session: Session, campaign: Campaign) -> int:
         "approval_hash",
         "attempt",
         "not_before",
+        "variant",
+        "tested",
         "zone",
     ]
     made = (
@@ -166,7 +184,7 @@ def _insert(session: Session, campaign: Campaign) -> int:
     session.execute(
         insert(MessageEvent).from_select(
             ["tenant_id", "campaign_id", "message_id", "kind", "reason"],
-            told.where(made.c.state != "pending"),
+            told.where(made.c.state.in_(("skipped", "suppressed"))),
             include_defaults=False,
         )
     )
@@ -176,6 +194,18 @@ def _insert(session: Session, campaign: Campaign) -> int:
         )
     ).scalar_one()
     return int(total)
+
+
+def _allocated(session: Session, campaign: Campaign, judged: CTE) -> CTE:
+    """Say what each member gets of a comparison, if there is one, and who is held out or waits for its end."""
+    settings = comparing.settings_of(revisions.get(session, campaign.id, _approved(campaign)).content_json)
+    if settings is None:
+        return allocation.unallocated(judged)
+    return allocation.allocated(judged, settings, allocation.seed_of(campaign.id))
+
+
+def _approved(campaign: Campaign) -> UUID:
+    return campaign.approved_revision_id or UUID(int=0)
 
 
 def _due(session: Session, campaign: Campaign, judged: CTE) -> ColumnElement[datetime]:

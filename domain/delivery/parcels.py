@@ -49,7 +49,12 @@ class Mails:
 
     def make(self, message: Claimed) -> Envelope:
         data = self.rendering.message(
-            message.id, message.address, message.member, message.language, tracked=message.tracked
+            message.id,
+            message.address,
+            message.member,
+            message.language,
+            tracked=message.tracked,
+            number=message.variant,
         )
         back = _way_back(self.rendering.tenant_id, message.id, self.rendering.from_address)
         return Envelope(back, envelope(message.address), data, canonical=True)
@@ -69,6 +74,7 @@ class Texts:
             message.language,
             tracked=message.tracked,
             first=not message.known,
+            number=message.variant,
         )
 
 

@@ -232,9 +232,13 @@ def retired(session: Session, message_ids: Sequence[UUID]) -> set[tuple[UUID, st
 
 
 def reopen(session: Session, campaign_id: UUID, *, actor: str) -> None:
-    """Let a campaign that was complete send what is open again; leaves a paused or held one as it is."""
+    """Let a campaign that was complete send what is open again; leaves a paused or held one as it is.
+
+    Raises PlanLimit where nothing of it was ever handed over and the plan has no broadcast left.
+    """
     campaign = campaigns.lock(session, campaign_id)
     if campaign.status in {Status.SENT, Status.FAILED}:
+        campaigns.reserve(session, campaign)
         campaigns.move(session, campaign, Verb.RETRY_FAILED, actor=actor)
     elif campaign.status == Status.CANCELLED:
         raise Conflict("The campaign was cancelled; nothing of it is sent any more.", code="campaign_cancelled")

@@ -58,7 +58,7 @@ RETURNING id
 """)  # noqa: S608 - reasons of our own
 
 _OPEN_CAMPAIGNS = text("""
-SELECT c.id, c.materialised_at IS NOT NULL AS fixed,
+SELECT c.id, c.materialised_at IS NOT NULL AS fixed, c.kind = 'drip' AS lasts,
   EXISTS (SELECT FROM message m WHERE m.tenant_id = c.tenant_id AND m.campaign_id = c.id AND m.state = 'pending')
     AS pending,
   EXISTS (SELECT FROM message m WHERE m.tenant_id = c.tenant_id AND m.campaign_id = c.id
@@ -124,7 +124,8 @@ def _look(session: Session, tenant_id: UUID) -> _Found:
     for row in session.execute(_OPEN_CAMPAIGNS, {"tenant": tenant_id}).all():
         ready = row.pending or (row.until is not None and row.until <= row.now)
         if row.fixed and not (ready or row.held or row.until):
-            complete_if_done(session, row.id)
+            if not row.lasts:  # a step of a sequence ends with its sequence
+                complete_if_done(session, row.id)
             continue
         soon = soon or ready or row.held or not row.fixed
         if row.fixed and ready:

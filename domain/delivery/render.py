@@ -16,7 +16,7 @@ from channels.email.addresses import envelope
 from channels.email.dkim import Signer
 from channels.email.mime import Parts, Skeleton
 from domain.campaigns import frame
-from domain.content import cohorts
+from domain.content import cohorts, lines, versions
 from domain.content.compile import CompiledEmail, RenderedEmail, compile_email
 from domain.content.member_values import MemberFacts, usable_name, values_for
 from domain.senders import domains
@@ -45,29 +45,42 @@ class Rendering:
     time_zone: str
     from_address: str
     domain: str
-    variants: Mapping[str, Variant]  # by language, and by language and cohort
+    variants: Mapping[str, Variant]  # by language, cohort and variant of a comparison
     signer: Signer | None = None
     groups: cohorts.Matcher = cohorts.NONE
+    said: lines.Lines = lines.NONE
 
     def values(self, member: MemberFacts, language: str, now: datetime) -> dict[str, str]:
-        return values_for(member, language=language, form=self.form, time_zone=self.time_zone, now=now)
+        found = values_for(member, language=language, form=self.form, time_zone=self.time_zone, now=now)
+        if member.insights:
+            found[lines.SLOT] = self.said.of(member.insights, language)
+        return found
 
-    def variant(self, member: MemberFacts, language: str, now: datetime) -> Variant:
-        """Return what this member gets in a language: the copy of their cohort, or the base copy."""
+    def variant(self, member: MemberFacts, language: str, now: datetime, number: int | None = None) -> Variant:
+        """Return what this member gets in a language: the copy of their cohort, or the base copy, of a variant."""
         cohort = self.groups.of(member, language, now)
-        return self.variants[cohorts.key_of(language, cohort)]
+        return self.variants[versions.key_of(cohorts.key_of(language, cohort), number)]
 
-    def preview(self, member: MemberFacts, language: str) -> RenderedEmail:
+    def preview(self, member: MemberFacts, language: str, number: int | None = None) -> RenderedEmail:
         """Return the message as this member would see it, with plain links and no tracking."""
-        variant = self.variant(member, language, clock.now())
+        variant = self.variant(member, language, clock.now(), number)
         base = get_settings().base_url
         fixed = {"unsubscribe_url": f"{base}/u/preview", "preferences_url": f"{base}/preferences/preview", "pixel": ""}
         return variant.compiled.render(self.values(member, language, clock.now()) | variant.plain | fixed)
 
-    def message(self, message_id: UUID, address: str, member: MemberFacts, language: str, *, tracked: bool) -> bytes:
-        """Return the finished mail for one recipient."""
+    def message(
+        self,
+        message_id: UUID,
+        address: str,
+        member: MemberFacts,
+        language: str,
+        *,
+        tracked: bool,
+        number: int | None = None,
+    ) -> bytes:
+        """Return the finished mail for one recipient; `number` is the variant of a comparison."""
         now = clock.now()
-        variant = self.variant(member, language, now)
+        variant = self.variant(member, language, now, number)
         unsubscribe = link("u", self.tenant_id, message_id)
         values = self.values(member, language, now) | variant.plain
         values |= {
@@ -153,4 +166,5 @@ def prepare(session: Session, campaign: Campaign, revision: DraftRevision, *, ma
         variants,
         signer,
         cohorts.matcher(content),
+        lines.reader(content),
     )

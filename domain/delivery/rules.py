@@ -4,6 +4,8 @@ import random
 import time
 from enum import StrEnum
 
+from domain.experiments import rules as experiments
+
 OPEN = ("pending", "deferred", "claimed", "sending")
 # What counts against a person's frequency cap: it was, is being, or perhaps was transmitted.
 HANDED_OVER = ("claimed", "sending", "sent", "delivered", "read", "unknown")
@@ -43,6 +45,9 @@ class Reason(StrEnum):
     GIVEN_UP = "given_up"
     PROVEN = "proven"
     NOT_FOUND = "not_found"
+    HOLDOUT = experiments.HOLDOUT
+    WAITS_FOR_WINNER = experiments.WAITS
+    NO_WINNER = experiments.NO_WINNER
 
 
 SENTENCES: dict[str, tuple[str, str]] = {
@@ -93,6 +98,12 @@ SENTENCES: dict[str, tuple[str, str]] = {
                     "Something that came back proves that the message arrived."),
     Reason.NOT_FOUND: ("Der Anbieter kennt die Nachricht nicht; sie wird noch einmal versandt.",
                        "The provider does not know the message; it is sent again."),
+    Reason.HOLDOUT: ("Die Person gehört zur Vergleichsgruppe, die nichts bekommt.",
+                     "This person is in the comparison group that gets nothing."),
+    Reason.WAITS_FOR_WINNER: ("Die Nachricht wartet, bis der Vergleich der Varianten entschieden ist.",
+                              "The message waits until the comparison of the variants is decided."),
+    Reason.NO_WINNER: ("Keine Variante war nachweislich besser; dafür war vereinbart, nichts mehr zu senden.",
+                       "No variant was proven better; it was agreed to send no more in that case."),
 }  # fmt: skip
 
 _STATE_SENTENCES: dict[str, tuple[str, str]] = {

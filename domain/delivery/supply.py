@@ -3,6 +3,7 @@
 Synchronous; the engine calls it in threads.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -13,6 +14,7 @@ from sqlalchemy.orm import Session
 from domain.campaigns import revisions
 from domain.campaigns import service as campaigns
 from domain.campaigns.lifecycle import Status
+from domain.content import cohorts
 from domain.delivery import claim, gate, pace, parcels, texts
 from domain.delivery.claim import Claimed, Work
 from domain.delivery.outlets import Outlet
@@ -112,10 +114,10 @@ class Supply:
             raise RuntimeError("nothing was claimed")
         return self._maker.make(message)
 
-    def hand_back(self) -> None:
-        """Return what was claimed and not begun."""
+    def hand_back(self, answered: Sequence[UUID] = ()) -> None:
+        """Return what was claimed and not begun; what has an answer that is still to be written stays."""
         with db.tenant_session(self.tenant_id) as session:
-            claim.hand_back(session, self.tenant_id, self.owner)
+            claim.hand_back(session, self.tenant_id, self.owner, answered)
 
     def look(self, waiting: list[str]) -> tuple[bool, set[str]]:
         """Return whether to go on, and who of those waiting has been suppressed meanwhile."""
@@ -162,7 +164,8 @@ def work_of(session: Session, campaign: Campaign) -> Work:
     """Return what a run over a campaign sends."""
     revision = revisions.get(session, campaign.id, campaign.approved_revision_id or UUID(int=0))
     free = texts.free_text_languages(revision, campaign.channel) if campaign.channel == "whatsapp" else []
-    return Work(campaign.id, campaign.channel, None, free)
+    chats = cohorts.rest_on_chats(revision.content_json)
+    return Work(campaign.id, campaign.channel, None, free, chats=chats, patient=campaign.kind == campaigns.DRIP)
 
 
 def hold(tenant_id: UUID, work: Work, outlet: Outlet, reason: str) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from channels.base import TextParcel
 from domain.campaigns import frame
-from domain.content import cohorts
+from domain.content import cohorts, lines, versions
 from domain.content.compile_text import CompiledText, compile_text, compile_variables
 from domain.content.member_values import MemberFacts, values_for
 from domain.delivery import render
@@ -41,20 +41,25 @@ class TextRendering:
     channel: str
     form: str
     time_zone: str
-    variants: Mapping[str, TextVariant]  # by language, and by language and cohort
+    variants: Mapping[str, TextVariant]  # by language, cohort and variant of a comparison
     groups: cohorts.Matcher = cohorts.NONE
+    said: lines.Lines = lines.NONE
 
-    def variant(self, member: MemberFacts, language: str, now: datetime) -> TextVariant:
-        """Return what this member gets in a language: the copy of their cohort, or the base copy."""
-        return self.variants[cohorts.key_of(language, self.groups.of(member, language, now))]
+    def variant(self, member: MemberFacts, language: str, now: datetime, number: int | None = None) -> TextVariant:
+        """Return what this member gets in a language: the copy of their cohort, or the base copy, of a variant."""
+        key = cohorts.key_of(language, self.groups.of(member, language, now))
+        return self.variants[versions.key_of(key, number)]
 
     def values(self, member: MemberFacts, language: str, now: datetime) -> dict[str, str]:
         """Return the member's slots."""
-        return values_for(member, language=language, form=self.form, time_zone=self.time_zone, now=now)
+        found = values_for(member, language=language, form=self.form, time_zone=self.time_zone, now=now)
+        if member.insights:
+            found[lines.SLOT] = self.said.of(member.insights, language)
+        return found
 
-    def preview(self, member: MemberFacts, language: str) -> str:
+    def preview(self, member: MemberFacts, language: str, number: int | None = None) -> str:
         """Return the text as this member would see it, with plain links."""
-        variant = self.variant(member, language, clock.now())
+        variant = self.variant(member, language, clock.now(), number)
         return variant.compiled.fill(self.values(member, language, clock.now()) | variant.plain)
 
     def message(
@@ -66,9 +71,10 @@ class TextRendering:
         *,
         tracked: bool,
         first: bool = True,
+        number: int | None = None,
     ) -> TextParcel:
-        """Return the finished text for one recipient; the first one names the way out."""
-        variant = self.variant(member, language, clock.now())
+        """Return the finished text for one recipient; the first one names the way out, `number` is the variant."""
+        variant = self.variant(member, language, clock.now(), number)
         values = self.values(member, language, clock.now()) | variant.plain
         if tracked:
             links = range(len(variant.compiled.links))
@@ -137,7 +143,8 @@ def prepare(session: Session, campaign: Campaign, revision: DraftRevision) -> Te
             frame.plain_links(campaign, tenant, compiled.links),
         )
     matcher = cohorts.matcher(content)
-    return TextRendering(campaign.tenant_id, campaign.channel, form, tenant.time_zone, variants, matcher)
+    said = lines.reader(content)
+    return TextRendering(campaign.tenant_id, campaign.channel, form, tenant.time_zone, variants, matcher, said)
 
 
 def free_text_languages(revision: DraftRevision, channel: str) -> list[str]:

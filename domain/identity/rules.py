@@ -31,6 +31,7 @@ WRITE_SCOPES = frozenset(
     for area in ("campaigns", "members", "knowledge", "conversations", "templates", "settings", "consent", "webhooks")
 )
 SEND, APPROVE, KEYS = "campaigns:send", "campaigns:approve", "keys:write"
+PRIVACY = "members:privacy"  # to hand out, or to erase, everything about one member
 
 # What an agent may be asked for: a scope for each skill, so that a key holds exactly those it needs.
 READING_SKILLS = frozenset({"get_campaign", "estimate_audience", "search_knowledge", "list_followups"})
@@ -45,7 +46,7 @@ def skill_scope(skill: str) -> str:
 
 
 SKILL_SCOPES = frozenset(skill_scope(skill) for skill in READING_SKILLS | WRITING_SKILLS)
-SCOPES = READ_SCOPES | WRITE_SCOPES | SKILL_SCOPES | {SEND, APPROVE, KEYS}
+SCOPES = READ_SCOPES | WRITE_SCOPES | SKILL_SCOPES | {SEND, APPROVE, KEYS, PRIVACY}
 
 # A key speaks for a machine: it may do what its scopes say, and never approve.
 KEY_SCOPES = SCOPES - {APPROVE}

@@ -1,6 +1,7 @@
 """Tenants: making one, its settings, and the identities that its messages come from."""
 
 import re
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 from zoneinfo import available_timezones
@@ -18,6 +19,7 @@ from models import Sender, Tenant, TenantRoute
 
 TIERS = ("starter", "professional", "business", "enterprise")
 LANGUAGES = ("de", "en")
+_PRICES = frozenset({"email_price", "whatsapp_price"})  # decimal texts, so that nothing is rounded
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{1,48}[a-z0-9])")
 
 
@@ -73,6 +75,16 @@ def current(session: Session) -> Tenant:
     return session.get_one(Tenant, db.tenant_of(session))
 
 
+def find(*, slug: str | None = None, tenant_id: UUID | None = None) -> UUID:
+    """Return the tenant of a slug, or of an id; raises NotFound."""
+    wanted = TenantRoute.tenant_id == tenant_id if slug is None else TenantRoute.slug == slug
+    with db.all_tenants_session("find a tenant") as session:
+        found = session.execute(select(TenantRoute.tenant_id).where(wanted)).scalar_one_or_none()
+    if found is None:
+        raise NotFound("tenant")
+    return found
+
+
 def change(session: Session, *, actor: str, **fields: Any) -> Tenant:
     """Change settings; a required one cannot be emptied. Raises Invalid for a value."""
     _check({key: value for key, value in fields.items() if value is not None})
@@ -80,7 +92,7 @@ def change(session: Session, *, actor: str, **fields: Any) -> Tenant:
     for key, value in fields.items():
         if value is None and not Tenant.__table__.c[key].nullable:
             raise Invalid(key, "cannot be empty")
-        setattr(tenant, key, value)
+        setattr(tenant, key, Decimal(value) if key in _PRICES and value is not None else value)
     audit.append(session, actor=actor, action="settings.change", subject=str(tenant.id), fields=sorted(fields))
     session.flush()
     return tenant

@@ -51,11 +51,37 @@ class Feature:
     def first_tier(self) -> Tier:
         return next(tier for tier in Tier if self.level(tier) is not None)
 
+    def lifted_by(self, tier: Tier) -> Tier | None:
+        """Return the next tier that gives more, if any."""
+        mine = self.level(tier)
+        above = list(Tier)[list(Tier).index(tier) + 1 :]
+        return next((other for other in above if self.level(other) not in {None, mine}), None)
+
+    def rank(self, level: str) -> int:
+        """Return how high a level is. Raises ValueError for one that the feature does not have."""
+        known = list(dict.fromkeys(one for one in self.levels if one is not None))
+        if level not in known:
+            raise ValueError(f"{self.key} has no level {level}; there are {', '.join(known)}")
+        return known.index(level)
+
+    def reaches(self, tier: Tier, level: str) -> bool:
+        """Say whether a tier has at least this level."""
+        mine = self.level(tier)
+        return mine is not None and self.rank(mine) >= self.rank(level)
+
+    def first_with(self, level: str) -> Tier:
+        """Return the lowest tier that has at least this level."""
+        return next(tier for tier in Tier if self.reaches(tier, level))
+
 
 BROADCASTS = Limit("broadcasts", "Kampagnen", "Broadcasts", "month", (1, 10, None, None))
 TEMPLATES = Limit("templates", "Vorlagen", "Templates", "standing", (2, 10, None, None))
+SEGMENTS = Limit("segments", "Segmente", "Segments", "standing", (0, 3, 10, None))
 FOLLOW_UPS = Limit("follow_ups", "Chat-Follow-ups", "Chat follow-ups", "month", (5, 50, None, None))
 AI_CONTENT = Feature("ai_content", "KI-Texte", "AI content", (None, "basic", "advanced", "advanced + context"))
+AB_TESTS = Feature("ab_tests", "A/B-Tests", "A/B tests", (None, None, "yes", "yes"))
+SEQUENCES = Feature("sequences", "Drip-Sequenzen", "Drip sequences", (None, None, None, "yes"))
+ANALYTICS = Feature("analytics", "Auswertungen", "Analytics", ("basic", "standard", "advanced", "enterprise"))
 
-LIMITS = MappingProxyType({limit.key: limit for limit in (BROADCASTS, TEMPLATES, FOLLOW_UPS)})
-FEATURES = MappingProxyType({feature.key: feature for feature in (AI_CONTENT,)})
+LIMITS = MappingProxyType({limit.key: limit for limit in (BROADCASTS, TEMPLATES, SEGMENTS, FOLLOW_UPS)})
+FEATURES = MappingProxyType({feature.key: feature for feature in (AI_CONTENT, AB_TESTS, SEQUENCES, ANALYTICS)})

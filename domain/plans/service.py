@@ -1,15 +1,16 @@
 """Limits are spent as reservations: held at approval or creation, consumed at hand-over, given back on cancel."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from domain.plans import words
 from domain.plans.catalog import FEATURES, LIMITS, Feature, Limit, Tier
 from kernel import clock, db
 from kernel.errors import PlanLimit
@@ -21,12 +22,19 @@ _STANDING = date(1970, 1, 1)
 
 @dataclass(frozen=True, slots=True)
 class Meter:
-    """One line of `GET /plan`."""
+    """One line of `GET /plan`: `reserved` of the `used` may still be given back; `zone` is whose months are meant."""
 
     limit: Limit
+    tier: Tier
     allowed: int | None
     used: int
+    reserved: int
     resets_at: datetime | None
+    zone: str
+
+    @property
+    def next_tier(self) -> Tier | None:
+        return self.limit.lifted_by(self.tier)
 
 
 def _tenant(session: Session) -> Tenant:
@@ -53,18 +61,50 @@ def spend(session: Session, limit: Limit, subject_id: UUID) -> None:
     Raises PlanLimit with limit, used, reset and the tier that lifts it. Parallel callers cannot pass the limit.
     """
     tenant = _tenant(session)
-    period = period_of(limit, tenant.time_zone, clock.now())
-    key = {"tenant_id": tenant.id, "limit_key": limit.key, "period": period}
-    session.execute(insert(PlanUsage).values(id=new_id(), used=0, **key).on_conflict_do_nothing())
-    used = session.execute(select(PlanUsage.used).filter_by(**key).with_for_update()).scalar_one()
+    key, used = _locked(session, tenant, limit)
     if _reservation(session, limit, subject_id) is not None:
         return
-    allowed = limit.amount(Tier(tenant.tier))
+    allowed = limit.amount(_tier(session))
     if allowed is not None and used >= allowed:
-        raise _refusal(limit, tenant, used, allowed)
+        raise _refusal(limit, tenant, _tier(session), used, allowed)
     session.execute(update(PlanUsage).filter_by(**key).values(used=PlanUsage.used + 1))
     session.add(PlanReservation(subject_id=subject_id, state="reserved", **key))
     session.flush()
+
+
+def switch_on(session: Session, limit: Limit, active: Callable[[], int]) -> None:
+    """Let one more thing of a standing limit work, where `active()` says how many others do.
+
+    For what a plan holds more of than it may use, after a downgrade. Raises PlanLimit. Parallel callers wait for
+    each other, so that they cannot pass the limit.
+    """
+    tenant = _tenant(session)
+    _locked(session, tenant, limit)
+    allowed = limit.amount(_tier(session))
+    if allowed is not None and (working := active()) >= allowed:
+        raise _refusal(limit, tenant, _tier(session), working, allowed)
+
+
+def hold_still(session: Session) -> None:
+    """Let nobody add to the standing limits until this transaction ends; whoever waited sees the tier it leaves."""
+    tenant = _tenant(session)
+    for limit in LIMITS.values():
+        if limit.per == "standing":
+            _locked(session, tenant, limit)
+
+
+def _locked(session: Session, tenant: Tenant, limit: Limit) -> tuple[dict[str, object], int]:
+    """Lock the counter of the running period; returns its key and what is used."""
+    period = period_of(limit, tenant.time_zone, clock.now())
+    key: dict[str, object] = {"tenant_id": tenant.id, "limit_key": limit.key, "period": period}
+    session.execute(insert(PlanUsage).values(id=new_id(), used=0, **key).on_conflict_do_nothing())
+    used = session.execute(select(PlanUsage.used).filter_by(**key).with_for_update()).scalar_one()
+    return key, used
+
+
+def _tier(session: Session) -> Tier:
+    """Return the tier as it is committed now: who waited for a lock sees a change that came before."""
+    return Tier(session.execute(select(Tenant.tier).where(Tenant.id == db.tenant_of(session))).scalar_one())
 
 
 def _reservation(session: Session, limit: Limit, subject_id: UUID) -> PlanReservation | None:
@@ -78,14 +118,13 @@ def _reservation(session: Session, limit: Limit, subject_id: UUID) -> PlanReserv
     ).scalar_one_or_none()
 
 
-def _refusal(limit: Limit, tenant: Tenant, used: int, allowed: int) -> PlanLimit:
+def _refusal(limit: Limit, tenant: Tenant, tier: Tier, used: int, allowed: int) -> PlanLimit:
     resets = resets_at(limit, tenant.time_zone, clock.now())
-    lifted = limit.lifted_by(Tier(tenant.tier))
-    ways = [f"upgrade to {lifted.value}"] if lifted else []
-    ways += [f"wait until {resets.isoformat()}"] if resets else ["delete one that is no longer needed"]
+    lifted = limit.lifted_by(tier)
+    said = words.used_up(limit, tier, used, resets, tenant.time_zone)
     return PlanLimit(
-        f"The plan {tenant.tier} allows {allowed} {limit.label_en.lower()}"
-        f"{' a month' if limit.per == 'month' else ''}; {used} are used. Way out: {' or '.join(ways)}.",
+        said.pop("en"),
+        translations=said,
         limit=limit.key,
         allowed=allowed,
         used=used,
@@ -120,40 +159,62 @@ def release(session: Session, limit: Limit, subject_id: UUID) -> None:
 
 def require(session: Session, feature: Feature) -> str:
     """Return the level of a feature; raises PlanLimit naming the first tier that has it."""
-    tenant = _tenant(session)
-    level = feature.level(Tier(tenant.tier))
+    tier = _tier(session)
+    level = feature.level(tier)
     if level is None:
-        tier = feature.first_tier()
-        raise PlanLimit(
-            f"The plan {tenant.tier} has no {feature.label_en}. Way out: upgrade to {tier.value}.",
-            limit=feature.key,
-            allowed=0,
-            used=0,
-            resets_at=None,
-            lifted_by=tier.value,
-        )
+        raise _missing(feature, tier, None)
     return level
+
+
+def require_level(session: Session, feature: Feature, level: str) -> str:
+    """Return the level of a feature when it is at least `level`.
+
+    Raises PlanLimit naming the first tier that has at least that level, ValueError for a level nobody has.
+    """
+    tier = _tier(session)
+    mine = feature.level(tier)
+    if mine is None or not feature.reaches(tier, level):
+        raise _missing(feature, tier, level)
+    return mine
+
+
+def _missing(feature: Feature, tier: Tier, level: str | None) -> PlanLimit:
+    lifted = feature.first_tier() if level is None else feature.first_with(level)
+    said = words.missing(feature, tier, level, lifted)
+    return PlanLimit(
+        said.pop("en"),
+        translations=said,
+        limit=feature.key,
+        allowed=0,
+        used=0,
+        resets_at=None,
+        lifted_by=lifted.value,
+        **({"needs": level} if level else {}),
+    )
 
 
 def meters(session: Session) -> list[Meter]:
     """Return every limit of the tenant's plan with what is used of it now."""
     tenant = _tenant(session)
+    tier = Tier(tenant.tier)
     now = clock.now()
     lines = []
     for limit in LIMITS.values():
-        used = session.execute(
-            select(PlanUsage.used).where(
-                PlanUsage.tenant_id == tenant.id,
-                PlanUsage.limit_key == limit.key,
-                PlanUsage.period == period_of(limit, tenant.time_zone, now),
-            )
-        ).scalar_one_or_none()
+        period = period_of(limit, tenant.time_zone, now)
+        key = {"tenant_id": tenant.id, "limit_key": limit.key, "period": period}
+        used = session.execute(select(PlanUsage.used).filter_by(**key)).scalar_one_or_none() or 0
+        held = _held(session, key) if limit.per == "month" else 0
         resets = resets_at(limit, tenant.time_zone, now)
-        lines.append(Meter(limit, limit.amount(Tier(tenant.tier)), used or 0, resets))
+        lines.append(Meter(limit, tier, limit.amount(tier), used, held, resets, tenant.time_zone))
     return lines
 
 
-def features(session: Session) -> dict[str, Any]:
+def _held(session: Session, key: dict[str, object]) -> int:
+    statement = select(func.count()).select_from(PlanReservation).filter_by(**key)
+    return session.execute(statement.where(PlanReservation.state == "reserved")).scalar_one()
+
+
+def features(session: Session) -> dict[str, str | None]:
     """Return the level of every feature in the tenant's plan."""
-    tier = Tier(_tenant(session).tier)
+    tier = _tier(session)
     return {key: feature.level(tier) for key, feature in FEATURES.items()}

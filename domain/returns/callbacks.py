@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from channels.twilio import webhook
 from channels.twilio.webhook import Receipt
 from domain.delivery import proof
-from domain.returns import consequences
+from domain.returns import charges, consequences
 from kernel import db, log, outbox
 from kernel.errors import AriiaError
 from kernel.ids import new_id
@@ -54,6 +54,7 @@ def keep(
         outbox.enqueue(session, TASK, id=made)
     else:
         _REPORTS.labels("repeated").inc()
+    charges.note(session, message_id, receipt.price)
     return made
 
 

@@ -16,7 +16,7 @@ from channels.email.reasons import Reason
 from channels.email.reports import read as reports
 from channels.email.reports.report import Finding, Kind, Report
 from domain.consent import service as consents
-from domain.delivery import address_health, proof
+from domain.delivery import address_health, proof, rules
 from domain.returns import harm
 from kernel import clock, db, outbox
 from kernel.ids import new_id
@@ -125,7 +125,15 @@ def _bounce(session: Session, message: Message, report: Report, finding: Finding
         if message.address_norm:
             address_health.forget(session, channel="email", address_norm=message.address_norm)
         return "hard"
-    moved = proof.prove(session, message.id, "bounced", source=_SOURCE, code=code, words=finding.diagnostic)
+    moved = proof.prove(
+        session,
+        message.id,
+        "bounced",
+        source=_SOURCE,
+        code=code,
+        words=finding.diagnostic,
+        reason=rules.Reason.UNDELIVERED,
+    )
     if finding.sender_fault or finding.reason in _OUR_MESSAGE:
         if moved:
             _harmed(session, message, harm.SENDER_FAULT, finding)

@@ -18,7 +18,7 @@ from channels.twilio.webhook import Known
 from domain.campaigns import frame, revisions
 from domain.campaigns import service as campaigns
 from domain.delivery import outlets, proof, texts
-from domain.returns import callbacks, consequences
+from domain.returns import callbacks, charges, consequences
 from domain.senders import accounts
 from kernel import clock, db, log, outbox
 from kernel.errors import AriiaError, NotFound
@@ -172,6 +172,7 @@ def _note(session: Session, one: Waiting, found: str) -> None:
 
 
 def _apply(session: Session, one: Waiting, known: Known, source: str) -> str:
+    charges.note(session, one.id, known.price)
     receipt = webhook.read_status(known.sid, known.status, known.code, known.words)
     if receipt is None or receipt.state is None:
         return "on_its_way"

@@ -1,6 +1,6 @@
 """A rule becomes one condition on `member`: one statement, whatever it asks for, with every value a parameter."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import singledispatchmethod
@@ -11,6 +11,7 @@ from sqlalchemy import (
     ColumnElement,
     Numeric,
     Select,
+    Uuid,
     and_,
     case,
     cast,
@@ -22,11 +23,11 @@ from sqlalchemy import (
     true,
     type_coerce,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from domain.segments import rules
 from domain.segments.moment import Moment
-from models import Activity, Consent, ContactPoint, Conversion, Member, Message, Purchase
+from models import Activity, Consent, ContactPoint, Conversion, Member, MemberInsight, Message, Purchase
 
 _DATES = {"joined_on", "left_on"}
 _DAY_TEXT = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
@@ -36,12 +37,18 @@ OfSegment = Callable[[UUID], Condition]
 
 
 class Compiler:
-    """Compiles rules for one tenant and moment; `of_segment` says who is in another segment."""
+    """Compiles rules for one tenant and moment; `of_segment` says who is in another segment.
 
-    def __init__(self, tenant_id: UUID, moment: Moment, of_segment: OfSegment) -> None:
+    `only` says that nobody else is asked about: what belongs to others is not even counted.
+    """
+
+    def __init__(
+        self, tenant_id: UUID, moment: Moment, of_segment: OfSegment, only: Sequence[UUID] | None = None
+    ) -> None:
         self._tenant_id = tenant_id
         self._moment = moment
         self._of_segment = of_segment
+        self._only = only
 
     @singledispatchmethod
     def condition(self, rule: Any) -> Condition:
@@ -150,8 +157,19 @@ class Compiler:
             rows = rows.where(Purchase.product == rule.product)
         if rule.currency is not None:
             rows = rows.where(Purchase.currency == rule.currency)
+        if rule.measure == "days_since":
+            return Member.id.in_(rows.group_by(Purchase.member_id).having(self._last(rule)))
         measure = func.count() if rule.measure == "count" else func.sum(Purchase.amount_minor)
         return self._measured(rows.group_by(Purchase.member_id), measure, rule.op, rule.amount)
+
+    def _last(self, rule: rules.PurchaseRule) -> Condition:
+        """Say so many days since the last purchase by the two midnights around that day."""
+        last = func.max(Purchase.at)
+        since, before = self._moment.begin(rule.amount), self._moment.begin(rule.amount - 1)
+        found: Mapping[str, Condition] = {
+            "at_least": last < before, "at_most": last >= since, "exactly": and_(last >= since, last < before)
+        }  # fmt: skip
+        return found[rule.op]
 
     @condition.register
     def _(self, rule: rules.CampaignRule) -> Condition:
@@ -171,11 +189,19 @@ class Compiler:
         return Member.id.in_(rows if rule.campaign_id is None else rows.where(campaign == rule.campaign_id))
 
     @condition.register
+    def _(self, rule: rules.InsightRule) -> Condition:
+        held = self._owned(MemberInsight).where(
+            MemberInsight.key == rule.key, MemberInsight.expires_at > self._moment.now
+        )
+        return Member.id.in_(held if rule.any_of is None else held.where(MemberInsight.value.in_(rule.any_of)))
+
+    @condition.register
     def _(self, rule: rules.SegmentRule) -> Condition:
         return self._of_segment(rule.segment_id)
 
     def _owned(self, entity: Any) -> Select[UUID]:
-        return select(entity.member_id).where(entity.tenant_id == self._tenant_id)
+        rows = select(entity.member_id).where(entity.tenant_id == self._tenant_id)
+        return rows if self._only is None else rows.where(entity.member_id == any_of(self._only))
 
     def _since(self, rows: Select[UUID], at: Any, days: int | None) -> Select[UUID]:
         if days is None:
@@ -188,6 +214,11 @@ class Compiler:
         if _compare(0, op, number):
             return Member.id.not_in(rows.having(not_(holds)))
         return Member.id.in_(rows.having(holds))
+
+
+def any_of(ids: Sequence[UUID]) -> Any:
+    """Return ids as one parameter to compare with, however many they are."""
+    return func.any(cast(list(ids), ARRAY(Uuid())))
 
 
 def _order(left: Any, op: str, right: Any) -> Condition:

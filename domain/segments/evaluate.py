@@ -50,6 +50,14 @@ class Got(NamedTuple):
     clicked: datetime | None
 
 
+class Said(NamedTuple):
+    """An insight that a conversation gave."""
+
+    key: str
+    value: str
+    expires_at: datetime
+
+
 @dataclass(slots=True)
 class Facts:
     """All that rules may ask about one member. `fields` by column name, `converted` are campaign and time."""
@@ -61,6 +69,7 @@ class Facts:
     purchases: list[Bought] = field(default_factory=list)
     messages: list[Got] = field(default_factory=list)
     converted: list[tuple[UUID, datetime]] = field(default_factory=list)
+    insights: list[Said] = field(default_factory=list)
     segments: set[UUID] = field(default_factory=set)
 
 
@@ -163,13 +172,17 @@ class Evaluator:
 
     @holds.register
     def _(self, rule: rules.PurchaseRule, facts: Facts) -> bool:
-        found = [
-            each.amount_minor
+        known = [
+            each
             for each in facts.purchases
             if rule.product in {None, each.product}
             and rule.currency in {None, each.currency}
             and self._recent(each.at, rule)
         ]
+        if rule.measure == "days_since":
+            last = max((each.at for each in known), default=None)
+            return last is not None and _compare(self._days_since(last), rule.op, rule.amount)
+        found = [each.amount_minor for each in known]
         return _compare(len(found) if rule.measure == "count" else sum(found), rule.op, rule.amount)
 
     @holds.register
@@ -185,8 +198,20 @@ class Evaluator:
         )
 
     @holds.register
+    def _(self, rule: rules.InsightRule, facts: Facts) -> bool:
+        return any(
+            each.key == rule.key
+            and each.expires_at > self._moment.now
+            and (rule.any_of is None or each.value in rule.any_of)
+            for each in facts.insights
+        )
+
+    @holds.register
     def _(self, rule: rules.SegmentRule, facts: Facts) -> bool:
         return rule.segment_id in facts.segments
+
+    def _days_since(self, at: datetime) -> int:
+        return (self._moment.today - at.astimezone(self._moment.zone).date()).days
 
     def _recent(self, at: datetime, rule: Any) -> bool:
         if rule.in_last_days is None:

@@ -5,7 +5,9 @@ Every condition is true or false for a member, never unknown: what a member does
 
 import json
 import re
+from collections.abc import Mapping
 from datetime import date
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
@@ -26,10 +28,26 @@ Channel = Literal["email", "sms", "whatsapp", "telegram"]
 TextField = Literal["external_id", "first_name", "last_name", "salutation", "language", "time_zone", "favourite_course"]
 DayField = Literal["joined_on", "left_on", "last_visit_at", "created_at"]
 Compare = Literal["at_least", "at_most", "exactly"]
+InsightKey = Literal["topic", "intent", "objection", "preferred_time", "absent_until"]
+INSIGHTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "topic": ("membership", "trial", "course", "appointment", "offer", "payment"),
+        "intent": ("join", "return", "pause", "leave", "book", "ask", "complain", "praise"),
+        "objection": ("price", "time", "distance", "crowded", "undecided"),
+        "preferred_time": ("morning", "noon", "afternoon", "evening", "weekend"),
+        "absent_until": (),
+    }
+)
+
+
+RuleId = Annotated[str, StringConstraints(pattern="^[0-9a-z]{1,32}$")]
 
 
 class _Node(BaseModel):
+    """`id` names a rule within its segment; it says nothing about members."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
+    id: RuleId | None = None
 
 
 class TextRule(_Node):
@@ -151,12 +169,15 @@ class ActivityRule(_Node):
 
 
 class PurchaseRule(_Node):
-    """How many purchases, or how much in cents of one currency, of a product, since so many days."""
+    """How many purchases, or how much in cents of one currency, of a product, since so many days.
+
+    `days_since` are days from the last one to today in the tenant's zone; who never bought has none.
+    """
 
     type: Literal["purchase"]
     product: Text | None = None
     in_last_days: Days | None = None
-    measure: Literal["count", "sum"] = "count"
+    measure: Literal["count", "sum", "days_since"] = "count"
     op: Compare = "at_least"
     amount: Annotated[int, Field(strict=True, ge=0, lt=2**53)] = 1
     currency: Annotated[str, StringConstraints(pattern="^[A-Z]{3}$")] | None = None
@@ -165,6 +186,8 @@ class PurchaseRule(_Node):
     def _sums_have_a_currency(self) -> Self:
         if (self.measure == "sum") != (self.currency is not None):
             raise ValueError("a sum, and only a sum, names its currency")
+        if self.measure == "days_since" and (self.in_last_days is not None or self.amount > _MOST_DAYS):
+            raise ValueError(f"days_since takes at most {_MOST_DAYS} days and no in_last_days")
         return self
 
 
@@ -175,6 +198,22 @@ class CampaignRule(_Node):
     did: Literal["received", "opened", "clicked", "converted"]
     campaign_id: UUID | None = None
     in_last_days: Days | None = None
+
+
+class InsightRule(_Node):
+    """What conversations say about a member and is not past its end; without `any_of`, anything about the key."""
+
+    type: Literal["insight"]
+    key: InsightKey
+    any_of: Annotated[list[Text], Field(min_length=1, max_length=20)] | None = None
+
+    @model_validator(mode="after")
+    def _words_are_of_the_key(self) -> Self:
+        strange = sorted(set(self.any_of or []) - set(INSIGHTS[self.key]))
+        if strange:
+            choice = ", ".join(INSIGHTS[self.key]) or "nothing: leave any_of out"
+            raise ValueError(f"{strange[0]!r} is nothing that is known of {self.key}; use {choice}")
+        return self
 
 
 class SegmentRule(_Node):
@@ -201,12 +240,12 @@ class NotRule(_Node):
 
 Leaf = (
     TextRule | KnownRule | StatusRule | DayRule | RecentRule | AttributeRule | TagRule | ContactRule | ConsentRule
-    | ActivityRule | PurchaseRule | CampaignRule | SegmentRule
+    | ActivityRule | PurchaseRule | CampaignRule | InsightRule | SegmentRule
 )  # fmt: skip
 Rule = Annotated[Leaf | AllRule | AnyRule | NotRule, Field(discriminator="type")]
 for _group in (AllRule, AnyRule, NotRule):
     _group.model_rebuild()
-_READ: TypeAdapter[Any] = TypeAdapter(Rule)
+READ: TypeAdapter[Any] = TypeAdapter(Rule)
 
 
 def read(rules: Any) -> Any:
@@ -217,7 +256,7 @@ def read(rules: Any) -> Any:
     """
     _measure(rules)
     try:
-        return _READ.validate_python(rules)
+        return READ.validate_python(rules)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"])

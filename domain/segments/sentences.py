@@ -9,7 +9,7 @@ from domain.segments import rules
 
 Name = Callable[[UUID], str]
 
-_FIELDS = {
+FIELDS = {
     "external_id": ("Mitgliedsnummer", "member number"),
     "first_name": ("Vorname", "first name"),
     "last_name": ("Nachname", "last name"),
@@ -22,29 +22,51 @@ _FIELDS = {
     "last_visit_at": ("letzter Besuch", "last visit"),
     "created_at": ("Anlage", "creation"),
 }
-_STATUS = {
+STATUS = {
     "active": ("aktiv", "active"),
     "paused": ("pausiert", "paused"),
     "left": ("ausgetreten", "left"),
     "prospect": ("interessiert", "prospect"),
 }
-_TEXT_OPS = {"is": ("ist", "is"), "contains": ("enthält", "contains"), "starts_with": ("beginnt mit", "starts with")}
-_DAY_OPS = {"before": ("vor dem", "before"), "on": ("am", "on"), "after": ("nach dem", "after")}
-_ORDER = {
+TEXT_OPS = {"is": ("ist", "is"), "contains": ("enthält", "contains"), "starts_with": ("beginnt mit", "starts with")}
+DAY_OPS = {"before": ("vor dem", "before"), "on": ("am", "on"), "after": ("nach dem", "after")}
+ORDER = {
     "is": ("ist", "is"), "contains": ("enthält", "contains"), "at_least": ("mindestens", "at least"),
     "at_most": ("höchstens", "at most"), "exactly": ("genau", "exactly"),
 }  # fmt: skip
-_DID = {
+DID = {
     "received": ("erhalten", "received"),
     "opened": ("geöffnet", "opened"),
     "clicked": ("angeklickt", "clicked"),
     "converted": ("umgesetzt", "converted on"),
 }
-_STATES = {
+STATES = {
     "granted": ("erteilt", "granted"), "withdrawn": ("widerrufen", "withdrawn"), "pending": ("offen", "pending")
 }  # fmt: skip
-_PURPOSES = {"marketing": ("Werbung", "marketing"), "tracking": ("Messung", "tracking")}
-_CHANNELS = {"email": "E-Mail", "sms": "SMS", "whatsapp": "WhatsApp", "telegram": "Telegram"}
+PURPOSES = {"marketing": ("Werbung", "marketing"), "tracking": ("Messung", "tracking")}
+RECENT_OPS = {
+    "in_last_days": ("in den letzten Tagen", "in the last days"),
+    "before_last_days": ("vor mehr Tagen", "more days ago"),
+}
+INSIGHTS = {
+    "topic": ("Thema", "topic"),
+    "intent": ("Absicht", "intent"),
+    "objection": ("Einwand", "objection"),
+    "preferred_time": ("liebste Zeit", "preferred time"),
+    "absent_until": ("abwesend bis", "absent until"),
+}
+INSIGHT_WORDS = {
+    "membership": ("Mitgliedschaft", "membership"), "trial": ("Probetraining", "trial"), "course": ("Kurs", "course"),
+    "appointment": ("Termin", "appointment"), "offer": ("Angebot", "offer"), "payment": ("Zahlung", "payment"),
+    "join": ("beitreten", "join"), "return": ("zurückkommen", "return"), "pause": ("pausieren", "pause"),
+    "leave": ("austreten", "leave"), "book": ("buchen", "book"), "ask": ("fragen", "ask"),
+    "complain": ("sich beschweren", "complain"), "praise": ("loben", "praise"), "price": ("Preis", "price"),
+    "time": ("Zeit", "time"), "distance": ("Entfernung", "distance"), "crowded": ("zu voll", "crowded"),
+    "undecided": ("unentschlossen", "undecided"), "morning": ("morgens", "morning"), "noon": ("mittags", "noon"),
+    "afternoon": ("nachmittags", "afternoon"), "evening": ("abends", "evening"),
+    "weekend": ("am Wochenende", "weekend"),
+}  # fmt: skip
+CHANNELS = {"email": "E-Mail", "sms": "SMS", "whatsapp": "WhatsApp", "telegram": "Telegram"}
 
 
 class Speaker:
@@ -97,21 +119,21 @@ class Speaker:
 
     @say.register
     def _(self, rule: rules.TextRule) -> str:
-        return f"{self._w(_FIELDS, rule.field)} {self._w(_TEXT_OPS, rule.op)} {self._or(rule.any_of)}"
+        return f"{self._w(FIELDS, rule.field)} {self._w(TEXT_OPS, rule.op)} {self._or(rule.any_of)}"
 
     @say.register
     def _(self, rule: rules.KnownRule) -> str:
-        return f"{self._w(_FIELDS, rule.field)} {self._t('ist bekannt', 'is known')}"
+        return f"{self._w(FIELDS, rule.field)} {self._t('ist bekannt', 'is known')}"
 
     @say.register
     def _(self, rule: rules.StatusRule) -> str:
-        named = self._t(" oder ", " or ").join(self._w(_STATUS, each) for each in rule.any_of)
+        named = self._t(" oder ", " or ").join(self._w(STATUS, each) for each in rule.any_of)
         return f"{self._t('Status ist', 'status is')} {named}"
 
     @say.register
     def _(self, rule: rules.DayRule) -> str:
         day = rule.day.strftime("%d.%m.%Y") if not self._n else rule.day.isoformat()
-        return f"{self._w(_FIELDS, rule.field)} {self._w(_DAY_OPS, rule.op)} {day}"
+        return f"{self._w(FIELDS, rule.field)} {self._w(DAY_OPS, rule.op)} {day}"
 
     @say.register
     def _(self, rule: rules.RecentRule) -> str:
@@ -119,7 +141,7 @@ class Speaker:
             "in_last_days": (f"in den letzten {rule.days} Tagen", f"in the last {rule.days} days"),
             "before_last_days": (f"vor mehr als {rule.days} Tagen", f"more than {rule.days} days ago"),
         }
-        return f"{self._w(_FIELDS, rule.field)} {self._w(when, rule.op)}"
+        return f"{self._w(FIELDS, rule.field)} {self._w(when, rule.op)}"
 
     @say.register
     def _(self, rule: rules.AttributeRule) -> str:
@@ -129,7 +151,7 @@ class Speaker:
         if rule.kind == "flag":
             return f"{name} {self._t('ist', 'is')} {self._t('ja', 'yes') if rule.value else self._t('nein', 'no')}"
         value = f"{rule.value:g}" if isinstance(rule.value, float) else self._or([str(rule.value)])
-        return f"{name} {self._w(_ORDER, rule.op)} {value}"
+        return f"{name} {self._w(ORDER, rule.op)} {value}"
 
     @say.register
     def _(self, rule: rules.TagRule) -> str:
@@ -137,31 +159,34 @@ class Speaker:
 
     @say.register
     def _(self, rule: rules.ContactRule) -> str:
-        address = f"{_CHANNELS[rule.channel]}{self._t('-Adresse', ' address')}"
+        address = f"{CHANNELS[rule.channel]}{self._t('-Adresse', ' address')}"
         if rule.domains is None:
             return f"{self._t('hat', 'has')} {address}"
         return f"{address} {self._t('bei', 'at')} {self._or(rule.domains)}"
 
     @say.register
     def _(self, rule: rules.ConsentRule) -> str:
-        what = f"{_CHANNELS[rule.channel]}, {self._w(_PURPOSES, rule.purpose)}"
-        return f"{self._t('Einwilligung', 'consent')} ({what}) {self._w(_STATES, rule.state)}"
+        what = f"{CHANNELS[rule.channel]}, {self._w(PURPOSES, rule.purpose)}"
+        return f"{self._t('Einwilligung', 'consent')} ({what}) {self._w(STATES, rule.state)}"
 
     @say.register
     def _(self, rule: rules.ActivityRule) -> str:
         named = [each for each in (rule.kind, rule.subject) if each is not None]
         what = f" {', '.join(self._or([each]) for each in named)}" if named else ""
-        many = f"{self._w(_ORDER, rule.op)} {rule.count}"
+        many = f"{self._w(ORDER, rule.op)} {rule.count}"
         return f"{many} {self._t('Aktivitäten', 'activities')}{what}{self._since(rule.in_last_days)}"
 
     @say.register
     def _(self, rule: rules.PurchaseRule) -> str:
         what = f" {self._or([rule.product])}" if rule.product is not None else ""
+        if rule.measure == "days_since":
+            days = f"{self._w(ORDER, rule.op)} {rule.amount} {self._t('Tage her', 'days ago')}"
+            return f"{self._t('letzter Kauf', 'last purchase')}{what} {days}"
         if rule.measure == "sum":
             money = f"{rule.amount // 100}{self._t(',', '.')}{rule.amount % 100:02d} {rule.currency}"
-            many = f"{self._t('Käufe für', 'purchases worth')} {self._w(_ORDER, rule.op)} {money}"
+            many = f"{self._t('Käufe für', 'purchases worth')} {self._w(ORDER, rule.op)} {money}"
         else:
-            many = f"{self._w(_ORDER, rule.op)} {rule.amount} {self._t('Käufe', 'purchases')}"
+            many = f"{self._w(ORDER, rule.op)} {rule.amount} {self._t('Käufe', 'purchases')}"
         return f"{many}{what}{self._since(rule.in_last_days)}"
 
     @say.register
@@ -174,8 +199,16 @@ class Speaker:
             else f"{named} {self._t('Kampagne', 'campaign')}"
         )
         if self._n:
-            return f"{self._w(_DID, rule.did)} {campaign}{self._since(rule.in_last_days)}"
-        return f"{campaign}{self._since(rule.in_last_days)} {self._w(_DID, rule.did)}"
+            return f"{self._w(DID, rule.did)} {campaign}{self._since(rule.in_last_days)}"
+        return f"{campaign}{self._since(rule.in_last_days)} {self._w(DID, rule.did)}"
+
+    @say.register
+    def _(self, rule: rules.InsightRule) -> str:
+        start = f"{self._t('Gespräche sagen', 'conversations say')}: {self._w(INSIGHTS, rule.key)}"
+        if rule.any_of is None:
+            return f"{start} {self._t('ist bekannt', 'is known')}"
+        words = self._t(" oder ", " or ").join(self._w(INSIGHT_WORDS, each) for each in rule.any_of)
+        return f"{start} {words}"
 
     @say.register
     def _(self, rule: rules.SegmentRule) -> str:

@@ -1,26 +1,28 @@
-"""Segments: made, changed, counted, and turned into one condition on members."""
+"""Segments: made, changed, previewed and removed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, delete, func, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Select, func, select, text, type_coerce
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
 from domain.audit import service as audit
-from domain.segments import moment, rules, sentences
-from domain.segments.compile import Compiler
+from domain.plans import service as plans
+from domain.plans.catalog import SEGMENTS
+from domain.segments import membership, moment, preview, refresh, resolve, rules, sentences, tree
+from domain.segments.compile import any_of
 from domain.webhooks import events
 from kernel import clock, db
-from kernel.errors import Conflict, Invalid, NotFound
+from kernel.errors import Conflict, Invalid
 from kernel.ids import new_id
 from models import Campaign, Member, Segment, SegmentMember
 
-DEEPEST = 5
-MOST_AT_ONCE = 1_000
-SAMPLE = 10
+MOST_AT_ONCE = 10_000  # a segment of more members is filled in the background
+_OVER = ("sent", "failed", "cancelled")
+_ALONE = text("SELECT pg_advisory_xact_lock(hashtextextended('segments of ' || :tenant, 0))")
 
 
 def get(session: Session, segment_id: UUID) -> Segment:
@@ -35,55 +37,191 @@ def listed(session: Session, *, kind: str | None = None, status: str | None = No
     return statement.where(Segment.status == status) if status else statement
 
 
+def _alone(session: Session) -> None:
+    """Let nobody else of the tenant change what segments refer to, until this transaction ends."""
+    session.execute(_ALONE, {"tenant": str(db.tenant_of(session))})
+
+
 def create(
     session: Session, *, name: str, kind: str, rule: Any = None, description: str | None = None, actor: str
 ) -> Segment:
-    """Make a segment; a dynamic one needs a rule, a static one has none.
+    """Make a segment; a dynamic or hybrid one needs a rule, a static one has none.
 
-    Raises Invalid for a rule that cannot be used, Conflict for a name that is taken.
+    Raises Invalid for a rule that cannot be used, Conflict for a name that is taken, PlanLimit.
     """
+    _alone(session)
     _free(session, name, None)
     segment = Segment(
         id=new_id(), tenant_id=db.tenant_of(session), name=name, description=description, kind=kind, created_by=actor
     )
     segment.rules = _checked(session, kind, rule, segment.id)
+    plans.spend(session, SEGMENTS, segment.id)
     session.add(segment)
     session.flush()
-    recount(session, segment)
+    refresh.follow(session)
+    _fill(session, segment)
     audit.append(session, actor=actor, action="segment.create", subject=str(segment.id))
     events.emit(session, "crm.segment.created", aggregate="segment", id=segment.id, name=name, kind=kind)
     return segment
 
 
+def _fill(session: Session, segment: Segment) -> None:
+    """Write down who is in it: at once where they are few. A look in the background finds whoever changed meanwhile."""
+    if segment.rules is None or segment.status != "active":
+        membership.recount(session, segment)
+        session.flush()
+    else:
+        segment.problem = None
+        condition = resolve.Resolver(session, moment.of(session)).of(segment.id)
+        segment.member_count, segment.counted_at = preview.count(session, condition), clock.now()
+        if segment.member_count <= MOST_AT_ONCE:
+            membership.calculate(session, segment)
+    for each in [segment, *_around(session, segment)]:
+        membership.due_now(session, each)
+    session.flush()
+
+
+def _around(session: Session, segment: Segment) -> list[Segment]:
+    """Return the segments that refer to this one, directly or through others: their answers turn with its rules."""
+    referring = {
+        other: _references(other) for other in session.execute(listed(session, status="active")).scalars().all()
+    }
+    found: list[Segment] = []
+    inner = {segment.id}
+    while inner:
+        outer = [other for other, named in referring.items() if named & inner and other not in found]
+        found += outer
+        inner = {other.id for other in outer} - {segment.id}
+    return found
+
+
+def _references(segment: Segment) -> set[UUID]:
+    """Return the segments that the rules name; none where they cannot be read any more."""
+    try:
+        return rules.segments_of(rules.read(segment.rules)) if segment.rules is not None else set()
+    except Invalid:
+        return set()
+
+
 def change(session: Session, segment_id: UUID, *, actor: str, **fields: Any) -> Segment:
     """Change name, description, status or rules; campaigns that were approved with the former rules are held.
 
-    Raises as `create`, and Conflict for archiving one that another segment refers to.
+    Raises as `create`, and Conflict for putting away one that another segment refers to.
     """
-    segment = get(session, segment_id)
+    _alone(session)
+    get(session, segment_id)
+    segment = membership.lock(session, segment_id) or get(session, segment_id)
     if "name" in fields:
         _free(session, fields["name"], segment.id)
     if "rules" in fields:
-        segment.rules = _checked(session, segment.kind, fields["rules"], segment.id)
-    if fields.get("status") == "archived":
+        _set_rules(session, segment, fields["rules"])
+    if fields.get("status", "active") != "active":
         _unused(session, segment)
+    elif "status" in fields and segment.status != "active":
+        plans.switch_on(session, SEGMENTS, lambda: _working(session))
     for name in {"name", "description", "status"} & set(fields):
         setattr(segment, name, fields[name])
     session.flush()
-    recount(session, segment)
+    if {"rules", "status"} & set(fields):
+        refresh.follow(session)
+        _fill(session, segment)
     audit.append(session, actor=actor, action="segment.change", subject=str(segment.id), fields=sorted(fields))
     events.emit(session, "crm.segment.updated", aggregate="segment", id=segment.id, fields=sorted(fields))
     return segment
 
 
-def remove(session: Session, segment_id: UUID, *, actor: str) -> None:
-    """Delete a segment; campaigns for it are held instead of sent. Raises Conflict where another refers to it."""
+def _working(session: Session) -> int:
+    active = listed(session, status="active").with_only_columns(func.count())
+    return session.execute(active).scalar_one()
+
+
+def suspend(session: Session, segment_id: UUID, *, actor: str) -> None:
+    """Switch a segment off that the plan does not carry any more, also where others refer to it: they say so then."""
+    _alone(session)
+    segment = get(session, segment_id)
+    segment.status = "inactive"
+    session.flush()
+    refresh.follow(session)
+    audit.append(session, actor=actor, action="segment.change", subject=str(segment.id), fields=["status"])
+    events.emit(session, "crm.segment.updated", aggregate="segment", id=segment.id, fields=["status"])
+
+
+def _set_rules(session: Session, segment: Segment, rule: Any) -> None:
+    """Set rules; parts that come without a name get one, and the same rules keep theirs."""
+    checked = _checked(session, segment.kind, rule, segment.id)
+    former = segment.rules
+    if checked is None or former is None or _read(rule) != tree.bare(former):
+        segment.rules = checked
+
+
+def add_rule(session: Session, segment_id: UUID, rule: Any, *, parent_id: str | None, actor: str) -> Segment:
+    """Add a rule: to the group `parent_id`, or so that it must hold beside all others. Raises as `change`."""
+    return _with_tree(session, segment_id, lambda root: tree.added(root, _read(rule), parent_id), actor)
+
+
+def replace_rule(session: Session, segment_id: UUID, rule_id: str, rule: Any, *, actor: str) -> Segment:
+    """Put another rule in the place of one. Raises as `change`, and NotFound for an unknown rule."""
+    return _with_tree(session, segment_id, lambda root: tree.replaced(root, rule_id, _read(rule)), actor)
+
+
+def remove_rule(session: Session, segment_id: UUID, rule_id: str, *, actor: str) -> Segment:
+    """Take a rule out. Raises as `change`, NotFound for an unknown rule, Invalid for the last one."""
+    return _with_tree(session, segment_id, lambda root: tree.removed(root, rule_id), actor)
+
+
+def _read(rule: Any) -> dict[str, Any]:
+    return rules.as_json(rules.read(rule))
+
+
+def _with_tree(session: Session, segment_id: UUID, step: Callable[[Any], Any], actor: str) -> Segment:
+    _alone(session)
+    segment = get(session, segment_id)
+    session.refresh(segment)
+    if segment.rules is None:
+        raise Conflict("A static segment has no rules. Make a dynamic or hybrid one.")
+    return change(session, segment_id, actor=actor, rules=step(tree.named(segment.rules)))
+
+
+@dataclass(frozen=True, slots=True)
+class Affected:
+    """A campaign that needs a segment."""
+
+    id: UUID
+    name: str
+    status: str
+
+
+def needed_by(session: Session, segment_id: UUID) -> list[Affected]:
+    """Return the campaigns that are not over and name a segment as their audience or exclude it, oldest first."""
+    named = type_coerce(Campaign.audience, JSONB)
+    rows = session.execute(
+        select(Campaign.id, Campaign.name, Campaign.status)
+        .where(
+            Campaign.tenant_id == db.tenant_of(session),
+            Campaign.status.not_in(_OVER),
+            named["segments"].has_key(str(segment_id)) | named["exclude_segments"].has_key(str(segment_id)),
+        )
+        .order_by(Campaign.id)
+    )
+    return [Affected(*row) for row in rows]
+
+
+def remove(session: Session, segment_id: UUID, *, actor: str) -> list[Affected]:
+    """Delete a segment; returns the campaigns that need it, which are held instead of sent.
+
+    Raises Conflict where another segment refers to it.
+    """
+    _alone(session)
     segment = get(session, segment_id)
     _unused(session, segment)
+    affected = needed_by(session, segment.id)
     audit.append(session, actor=actor, action="segment.delete", subject=str(segment.id))
     events.emit(session, "crm.segment.deleted", aggregate="segment", id=segment.id)
+    plans.release(session, SEGMENTS, segment.id)
     session.delete(segment)
     session.flush()
+    refresh.follow(session)
+    return affected
 
 
 def _free(session: Session, name: str, own: UUID | None) -> None:
@@ -95,8 +233,8 @@ def _free(session: Session, name: str, own: UUID | None) -> None:
 
 
 def _unused(session: Session, segment: Segment) -> None:
-    for other in session.execute(listed(session).where(Segment.kind == "dynamic")).scalars():
-        if other.id != segment.id and segment.id in rules.segments_of(rules.read(other.rules)):
+    for other in session.execute(listed(session).where(Segment.rules.is_not(None))).scalars():
+        if other.id != segment.id and segment.id in _references(other):
             raise Conflict(
                 f"The segment '{other.name}' refers to this one. Change that one first.", code="segment_in_use"
             )
@@ -108,166 +246,49 @@ def _checked(session: Session, kind: str, rule: Any, own: UUID) -> dict[str, Any
             raise Invalid("rules", "a static segment has none; make a dynamic one or add members")
         return None
     if rule is None:
-        raise Invalid("rules", "a dynamic segment needs them")
+        raise Invalid("rules", f"a {kind} segment needs them")
     read = rules.read(rule)
-    Resolver(session, moment.of(session)).condition(read, above=(own,))
-    return rules.as_json(read)
+    resolve.Resolver(session, moment.of(session)).condition(read, above=(own,))
+    return tree.named(rules.as_json(read))
 
 
-class Resolver:
-    """Turns rules into conditions, looking up the segments they refer to."""
-
-    def __init__(self, session: Session, at: moment.Moment) -> None:
-        self._session = session
-        self._moment = at
-        self._tenant_id = db.tenant_of(session)
-
-    def condition(self, rule: Any, above: tuple[UUID, ...] = ()) -> ColumnElement[bool]:
-        """Return the condition of a checked rule.
-
-        Raises Invalid for a segment that is gone or archived, that refers to itself, or DEEPEST references deep.
-        """
-        return Compiler(self._tenant_id, self._moment, lambda segment_id: self.of(segment_id, above)).condition(rule)
-
-    def of(self, segment_id: UUID, above: tuple[UUID, ...] = ()) -> ColumnElement[bool]:
-        """Return who is in a segment, as a condition; raises as `condition`."""
-        if segment_id in above:
-            raise Invalid("rules", "the segment refers to itself, directly or through others")
-        if len(above) >= DEEPEST:
-            raise Invalid("rules", f"segments refer to each other more than {DEEPEST} deep")
-        segment = _living(self._session, segment_id)
-        if segment.rules is None:
-            return Member.id.in_(
-                select(SegmentMember.member_id).where(
-                    SegmentMember.tenant_id == self._tenant_id, SegmentMember.segment_id == segment_id
-                )
-            )
-        return self.condition(rules.read(segment.rules), (*above, segment_id))
-
-
-def _living(session: Session, segment_id: UUID) -> Segment:
-    try:
-        segment = get(session, segment_id)
-    except NotFound:
-        raise Invalid("segment_id", f"there is no segment {segment_id}; choose another one") from None
-    if segment.status != "active":
-        raise Invalid("segment_id", f"the segment '{segment.name}' is archived; activate it or choose another one")
-    return segment
-
-
-def fingerprint(session: Session, segment_id: UUID) -> Any:
-    """Return what decides who is in a segment, with those it refers to; None for one that is gone or archived."""
-    try:
-        segment = _living(session, segment_id)
-    except Invalid:
-        return None
-    if segment.rules is None:
-        return "static"
-    inner = sorted(rules.segments_of(rules.read(segment.rules)), key=str)
-    return [segment.rules, [[str(each), fingerprint(session, each)] for each in inner]]
-
-
-def members(session: Session, condition: ColumnElement[bool]) -> Select[UUID]:
-    """Return the statement of the ids of the members for whom a condition holds."""
-    return select(Member.id).where(Member.tenant_id == db.tenant_of(session), condition)
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """How many members a rule means, and some of them."""
-
-    count: int
-    sample: Sequence[Member]
-
-
-def look(session: Session, rule: Any) -> Look:
-    """Count and sample whom an unsaved rule means. Raises Invalid for one that cannot be used."""
-    condition = Resolver(session, moment.of(session)).condition(rules.read(rule))
-    chosen = members(session, condition)
-    count = session.execute(select(func.count()).select_from(chosen.subquery())).scalar_one()
-    sample = select(Member).where(Member.tenant_id == db.tenant_of(session), condition).order_by(Member.id.desc())
-    return Look(count, session.execute(sample.limit(SAMPLE)).scalars().all())
-
-
-def members_of(session: Session, segment: Segment) -> Select[Member]:
-    """Return the statement of the members who are in a segment now; raises Invalid for one that is broken."""
-    condition = Resolver(session, moment.of(session)).of(segment.id)
-    return select(Member).where(Member.tenant_id == segment.tenant_id, condition)
-
-
-def recount(session: Session, segment: Segment) -> int:
-    """Count the members of a segment now and note it; an archived one keeps its last count."""
-    if segment.status != "active":
-        return segment.member_count or 0
-    chosen = members_of(session, segment).with_only_columns(Member.id).subquery()
-    segment.member_count = session.execute(select(func.count()).select_from(chosen)).scalar_one()
-    segment.counted_at = clock.now()
-    return segment.member_count
-
-
-def add_members(session: Session, segment_id: UUID, member_ids: Iterable[UUID], *, actor: str) -> int:
-    """Put members into a static segment; returns how many were not in it yet.
-
-    Raises Conflict for a dynamic one, Invalid for more than MOST_AT_ONCE, NotFound for a member who is not here.
-    """
-    segment, wanted = _static(session, segment_id), set(member_ids)
-    if len(wanted) > MOST_AT_ONCE:
-        raise Invalid("member_ids", f"at most {MOST_AT_ONCE:,} at once")
-    known = select(func.count()).where(Member.tenant_id == segment.tenant_id, Member.id.in_(wanted))
-    if session.execute(known).scalar_one() != len(wanted):
-        raise NotFound("member")
-    rows = [
-        {
-            "id": new_id(),
-            "tenant_id": segment.tenant_id,
-            "segment_id": segment.id,
-            "member_id": each,
-            "created_by": actor,
-        }
-        for each in sorted(wanted)
-    ]
-    if not rows:
-        return 0
-    put = insert(SegmentMember).values(rows).on_conflict_do_nothing().returning(SegmentMember.member_id)
-    added = session.execute(put).scalars().all()
-    _tell(session, segment, "member_added", added, actor)
-    return len(added)
-
-
-def remove_member(session: Session, segment_id: UUID, member_id: UUID, *, actor: str) -> None:
-    """Take a member out of a static segment. Raises Conflict for a dynamic one, NotFound for one who is not in it."""
-    segment = _static(session, segment_id)
-    gone = (
-        session.execute(
-            delete(SegmentMember)
-            .where(
-                SegmentMember.tenant_id == segment.tenant_id,
-                SegmentMember.segment_id == segment.id,
-                SegmentMember.member_id == member_id,
-            )
-            .returning(SegmentMember.member_id)
-        )
-        .scalars()
-        .all()
+def places_of(segment: Segment) -> Select[SegmentMember]:
+    """Return the statement of the places in a segment, of those who are in it."""
+    return select(SegmentMember).where(
+        SegmentMember.tenant_id == segment.tenant_id, SegmentMember.segment_id == segment.id, SegmentMember.present
     )
-    if not gone:
-        raise NotFound("member of this segment")
-    _tell(session, segment, "member_removed", gone, actor)
 
 
-def _static(session: Session, segment_id: UUID) -> Segment:
-    segment = get(session, segment_id)
-    if segment.kind != "static":
-        raise Conflict("The members of a dynamic segment follow from its rules. Change those, or make a static one.")
+def members_by_id(session: Session, member_ids: Sequence[UUID]) -> dict[UUID, Member]:
+    """Return members by their ids."""
+    wanted = select(Member).where(Member.tenant_id == db.tenant_of(session), Member.id == any_of(member_ids))
+    return {member.id: member for member in session.execute(wanted).scalars()}
+
+
+def members_of(segment: Segment) -> Select[Member, SegmentMember]:
+    """Return the statement of the members who are in a segment, with their place in it."""
+    return (
+        select(Member, SegmentMember)
+        .join(
+            SegmentMember,
+            (SegmentMember.tenant_id == Member.tenant_id) & (SegmentMember.member_id == Member.id),
+        )
+        .where(
+            SegmentMember.tenant_id == segment.tenant_id,
+            SegmentMember.segment_id == segment.id,
+            SegmentMember.present,
+        )
+    )
+
+
+def recount(session: Session, segment_id: UUID) -> Segment:
+    """Ask the rules of a segment about everybody, and tell. Raises NotFound, Invalid for one that is broken."""
+    get(session, segment_id)
+    segment = membership.lock(session, segment_id) or get(session, segment_id)
+    moved = membership.calculate(session, segment)
+    if membership.listed(moved):
+        membership.tell_calculated(session, segment, moved)
     return segment
-
-
-def _tell(session: Session, segment: Segment, what: str, member_ids: Sequence[UUID], actor: str) -> None:
-    recount(session, segment)
-    if member_ids:
-        audit.append(session, actor=actor, action=f"segment.{what}", subject=str(segment.id), count=len(member_ids))
-    for member_id in member_ids:
-        events.emit(session, f"crm.segment.{what}", aggregate="segment", id=segment.id, member_id=member_id)
 
 
 def sentence(session: Session, rule: Any, language: str) -> str:

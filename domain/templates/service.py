@@ -5,7 +5,7 @@ import json
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import Select, func, select, update
 from sqlalchemy.orm import Session
 
 from domain.audit import service as audit
@@ -99,8 +99,13 @@ def _add_version(session: Session, template: Template, n: int, content: dict[str
 def change(
     session: Session, template_id: UUID, *, actor: str, content: dict[str, Any] | None, **fields: Any
 ) -> Template:
-    """Change fields; another content becomes a new version, the earlier ones stay."""
+    """Change fields; another content becomes a new version, the earlier ones stay.
+
+    Raises PlanLimit for switching one on where as many work as the plan allows.
+    """
     template = get(session, template_id)
+    if fields.get("active") and not template.active:
+        plans.switch_on(session, catalog.TEMPLATES, lambda: _working(session))
     if fields.get("name"):
         _free_name(session, fields["name"], template.id)
     if fields.get("is_default"):
@@ -118,6 +123,13 @@ def change(
     audit.append(session, actor=actor, action="template.change", subject=str(template.id))
     session.flush()
     return template
+
+
+def _working(session: Session) -> int:
+    own = Template.tenant_id == db.tenant_of(session)
+    return session.execute(
+        select(func.count()).select_from(Template).where(own, Template.active.is_(True))
+    ).scalar_one()
 
 
 def delete(session: Session, template_id: UUID, *, actor: str) -> None:

@@ -28,12 +28,12 @@ EXTERNAL_ID = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,98}[\x21-\x7e])?")
 GOAL = re.compile(r"[a-z][a-z0-9_]{0,39}")
 CURRENCY = re.compile(r"[A-Z]{3}")
 
-_TRACKED = """m.tracked AND NOT EXISTS (
+TRACKED = """m.tracked AND NOT EXISTS (
     SELECT 1 FROM consent c WHERE c.tenant_id = m.tenant_id AND c.member_id = m.member_id AND c.channel = m.channel
       AND c.purpose = 'tracking' AND c.state = 'withdrawn')"""
 _MESSAGE = text(f"""
 SELECT m.id, m.campaign_id, m.member_id, m.channel FROM message m
-WHERE m.tenant_id = :tenant AND m.id = :id AND {_TRACKED}
+WHERE m.tenant_id = :tenant AND m.id = :id AND {TRACKED}
 """)  # noqa: S608 - words of our own
 _LAST_CLICK = text(f"""
 SELECT m.id, m.campaign_id, m.member_id, m.channel, e.link_n FROM message m
@@ -43,7 +43,7 @@ CROSS JOIN LATERAL (
     AND e.at <= :at AND e.at >= CAST(:at AS timestamptz) - make_interval(days => :days)
   ORDER BY e.at DESC LIMIT 1
 ) AS e
-WHERE m.tenant_id = :tenant AND m.member_id = :member AND m.first_clicked_at <= :at AND {_TRACKED}
+WHERE m.tenant_id = :tenant AND m.member_id = :member AND m.first_clicked_at <= :at AND {TRACKED}
 ORDER BY e.at DESC LIMIT 1
 """)  # noqa: S608 - words of our own
 _INSERT = """
@@ -68,7 +68,7 @@ WITH made AS ({_INSERT}
   FROM unnest(CAST(:messages AS uuid[]), CAST(:externals AS text[]), CAST(:goals AS text[]), CAST(:values AS bigint[]),
     CAST(:currencies AS text[]), CAST(:ats AS timestamptz[]), CAST(:links AS smallint[]))
     AS p(message_id, external_id, goal, value, currency, at, link_n)
-  JOIN message m ON m.tenant_id = :tenant AND m.id = p.message_id AND {_TRACKED}
+  JOIN message m ON m.tenant_id = :tenant AND m.id = p.message_id AND {TRACKED}
   ORDER BY p.at
   ON CONFLICT (tenant_id, external_id) DO NOTHING RETURNING *
 )

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from domain.tracking import hits, journal, store
 from domain.tracking.hits import Hit
-from kernel import clock, db, log
+from kernel import clock, db, log, outbox
 
 _LARGEST = 256 * 1024  # bytes of one transaction
 _MICROSECOND = timedelta(microseconds=1)
@@ -65,6 +65,7 @@ def _store(session: Session, records: list[bytes], skew: int) -> None:
     for tenant, theirs in tenants.items():
         db.set_tenant(session, UUID(bytes=tenant))
         _store_or_halve(session, theirs, skew)
+        outbox.nudge(session, "analytics")
 
 
 def _store_or_halve(session: Session, theirs: list[Hit], skew: int) -> None:

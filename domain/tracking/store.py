@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -13,11 +13,12 @@ from sqlalchemy.orm import Session
 from domain.tracking import actors, conversions
 from domain.tracking.actors import Asked, Seen, Verdict
 from domain.tracking.hits import CLICKED, CONVERTED, KINDS, METHODS, PREFETCH, Hit
-from kernel import db, outbox
+from kernel import clock, db, outbox
 
 _OPENED_BY = "('human', 'proxy')"
 _SOON = int(actors.SOON.total_seconds())
 _MOST_OF_A_MESSAGE = 200
+_COUNTED_WITHIN = timedelta(seconds=60)
 _48_BITS = 2**48 - 1
 _NO_LINK = -1  # the link that nobody sees, in the events
 
@@ -115,6 +116,7 @@ def store(session: Session, hits: Sequence[Hit], skew: int) -> None:
         if unknown:
             session.execute(_PROVE, {"tenant": tenant_id, "ids": list(unknown)})
             outbox.mark_due(session, "campaigns")
+        outbox.expect(session, "send_times", clock.now() + _COUNTED_WITHIN)
         clicks = [hit for hit in visits if hit.kind == CLICKED]
         if clicks:
             since = conversions.instant(min(hit.at for hit in clicks) + skew) - actors.BACK - actors.TOGETHER

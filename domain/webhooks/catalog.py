@@ -29,6 +29,19 @@ _ALL = (
     EventType("crm.campaign.cancelled", "campaign", "A campaign was ended for good."),
     EventType("crm.campaign.completed", "campaign", "Nothing of the campaign is open any more."),
     EventType("crm.campaign.failed", "campaign", "The campaign could not be sent."),
+    EventType(
+        "crm.campaign.budget_warned", "campaign", "80 % of what a campaign may cost is spent.",
+        ("spent_minor", "limit_minor", "currency"),
+    ),
+    EventType(
+        "crm.campaign.ab_test.decided", "campaign",
+        "A comparison of variants is decided, by its rules or by a person; what waited for it is let go.",
+        ("verdict", "outcome", "variant"),
+    ),
+    EventType(
+        "crm.campaign.ab_test.asks", "campaign", "A comparison ended without an answer and waits for a person.",
+        ("verdict", "outcome"),
+    ),
     EventType("crm.campaign.recipient.sent", "recipient", "A provider took a message.", _OF_RECIPIENT),
     EventType(
         "crm.campaign.recipient.opened", "recipient", "A person opened a message.", (*_OF_RECIPIENT, "actor")
@@ -53,8 +66,26 @@ _ALL = (
     EventType("crm.segment.created", "segment", "A segment was made.", ("name", "kind")),
     EventType("crm.segment.updated", "segment", "Fields or rules of a segment were changed.", ("fields",)),
     EventType("crm.segment.deleted", "segment", "A segment was removed; campaigns for it are held."),
-    EventType("crm.segment.member_added", "segment", "A member was put into a static segment.", ("member_id",)),
-    EventType("crm.segment.member_removed", "segment", "A member was taken out of a static one.", ("member_id",)),
+    EventType(
+        "crm.segment.member_added", "segment", "Members joined, by the rules or by hand; at most 500 per event.",
+        ("member_ids", "by"),
+    ),
+    EventType(
+        "crm.segment.member_removed", "segment", "Members left, by the rules or by hand; at most 500 per event.",
+        ("member_ids", "by"),
+    ),
+    EventType(
+        "crm.segment.calculated", "segment",
+        "Everybody was asked; where `listed` is false, more than 10,000 moved and no event names them.",
+        ("member_count", "added", "removed", "listed"),
+    ),
+    EventType("crm.sequence.started", "sequence", "A sequence went live, or goes on.", ("version",)),
+    EventType("crm.sequence.paused", "sequence", "A sequence sends nothing for now.", ("reason",)),
+    EventType("crm.sequence.enrolled", "sequence", "Members came into a sequence.", ("member_ids", "why")),
+    EventType("crm.sequence.completed", "sequence", "Members had the last step of a sequence.", ("member_ids",)),
+    EventType(
+        "crm.sequence.exited", "sequence", "Members left a sequence before its end.", ("member_ids", "reason")
+    ),
     EventType("crm.import.finished", "import", "A file was imported, all of it.", ("kind", "counts")),
     EventType("crm.import.failed", "import", "A file could not be imported; nothing of it was applied.", ("kind",)),
     EventType("crm.follow_up.proposed", "follow_up", "A member was asked when to be written to.", _OF_FOLLOW_UP),
@@ -78,6 +109,12 @@ _ALL = (
         "The campaign of an agent's task took a step; ask for the task's state.",
         ("skill", "campaign_id", "step"),
     ),
+    EventType(
+        "crm.plan.changed", "tenant", "The tenant has another plan; what is over it was stopped, nothing was deleted.",
+        ("from_tier", "to_tier", "stops", "holds", "resumes"),
+    ),
+    EventType("crm.gdpr.exported", "member", "Everything about a member was handed out.", ("format",)),
+    EventType("crm.gdpr.erased", "member", "A member was removed everywhere, on request."),
     EventType("crm.webhook.ping", "webhook", "Somebody tries an endpoint out; only that endpoint gets it."),
 )  # fmt: skip
 

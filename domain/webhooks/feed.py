@@ -1,11 +1,11 @@
 """Events of single recipients, read from the message ledger in order: nothing is written while messages are sent.
 
-A row's id carries the time of its writing, but rows become visible when their transactions end. So a reader leaves a
-mark (the next transaction number, and the time), and once every transaction before the mark has ended, everything
-written before that time is visible and is read: none is missed, none waits for a later one.
+Each row carries the number of its transaction. A reader takes what has a number below that of the oldest transaction
+still open: all of that is visible and nothing can join it any more, whatever time an event tells of. None is missed,
+also not a hit that was kept in a journal for an hour, and none is read twice.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import text
@@ -16,19 +16,20 @@ from domain.webhooks.catalog import RECIPIENT
 from models import WebhookEndpoint
 
 MOST = 500
-_MARGIN = timedelta(seconds=2)  # between the making of an id and its transaction's first write
+_FIRST, _LAST = UUID(int=0), UUID(int=2**128 - 1)
 
 _LOOK = text("""
 SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest,
-  pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS next, clock_timestamp() AS at
+  pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS next
 """)
 _READ = text("""
 WITH found AS (
-  SELECT e.id, e.kind, e.at, e.actor, e.reason, e.link_n, e.campaign_id, e.message_id
+  SELECT e.xid, e.id, e.kind, e.at, e.actor, e.reason, e.link_n, e.campaign_id, e.message_id
   FROM message_event e
-  WHERE e.tenant_id = :tenant AND e.id > :after AND e.id < :before AND e.kind = ANY(CAST(:kinds AS text[]))
+  WHERE e.tenant_id = :tenant AND e.xid >= :mark AND e.xid < :oldest AND (e.xid, e.id) > (:mark, :after)
+    AND e.kind = ANY(CAST(:kinds AS text[]))
     AND e.campaign_id IS NOT NULL AND NOT (e.kind IN ('opened', 'clicked') AND e.actor = 'machine')
-  ORDER BY e.id LIMIT :most
+  ORDER BY e.xid, e.id LIMIT :most
 ), made AS (
   INSERT INTO webhook_delivery (id, tenant_id, endpoint_id, event_id, type, aggregate_id, ordinal, body)
   SELECT new_id(), :tenant, :endpoint, f.id, :prefix || f.kind, f.message_id, extract(epoch FROM f.at) * 1000000,
@@ -41,7 +42,10 @@ WITH found AS (
   ORDER BY f.id
   ON CONFLICT (tenant_id, endpoint_id, event_id) DO NOTHING
 )
-SELECT count(*) AS n, (SELECT id FROM found ORDER BY id DESC LIMIT 1) AS last FROM found
+SELECT count(*) AS n, max(xid) AS xid, (SELECT id FROM found ORDER BY xid DESC, id DESC LIMIT 1) AS last FROM found
+""")
+_SINCE = text("""
+SELECT min(xid) FROM (SELECT xid FROM message_event WHERE tenant_id = :tenant AND id >= :since OFFSET 0) later
 """)
 
 
@@ -53,42 +57,42 @@ def floor(at: datetime) -> UUID:
 def begin(session: Session, endpoint: WebhookEndpoint) -> None:
     """Start to read from now, where the endpoint wants recipients and does not read yet; stop where it does not."""
     if not rules.of_recipients(endpoint.events):
-        endpoint.feed_after = endpoint.feed_mark_xid = endpoint.feed_mark_at = None
+        endpoint.feed_after = endpoint.feed_mark_xid = None
     elif endpoint.feed_after is None:
-        endpoint.feed_after = floor(session.execute(_LOOK).one().at)
-        endpoint.feed_mark_xid = endpoint.feed_mark_at = None
+        _go_to(endpoint, session.execute(_LOOK).one().next, _FIRST)
     session.flush()
 
 
-def rewind(endpoint: WebhookEndpoint, since: datetime) -> None:
-    """Read again from an earlier time; what is queued or done stays as it is."""
-    start = floor(since)
-    if endpoint.feed_after is not None and start < endpoint.feed_after:
-        endpoint.feed_after = start
+def _go_to(endpoint: WebhookEndpoint, mark: int, after: UUID) -> None:
+    endpoint.feed_mark_xid, endpoint.feed_after = mark, after
+
+
+def rewind(session: Session, endpoint: WebhookEndpoint, since: datetime) -> None:
+    """Read again what was written from an earlier time on; what is queued or done stays as it is."""
+    if endpoint.feed_after is None or endpoint.feed_mark_xid is None:
+        return
+    first = session.execute(_SINCE, {"tenant": endpoint.tenant_id, "since": floor(since)}).scalar_one()
+    if first is not None and first <= endpoint.feed_mark_xid:
+        _go_to(endpoint, first, _FIRST)
 
 
 def read(session: Session, endpoint: WebhookEndpoint) -> int:
     """Queue what is settled in the ledger since the last look, in order; returns how much. The endpoint is locked."""
     kinds = rules.of_recipients(endpoint.events)
-    if not kinds or endpoint.feed_after is None:
+    if not kinds or endpoint.feed_after is None or endpoint.feed_mark_xid is None:
         return 0
     now = session.execute(_LOOK).one()
-    if endpoint.feed_mark_at is None or endpoint.feed_mark_xid is None:
-        endpoint.feed_mark_xid, endpoint.feed_mark_at = now.next, now.at
-        return 0
-    if now.oldest < endpoint.feed_mark_xid:
-        return 0
-    before = floor(endpoint.feed_mark_at - _MARGIN)
+    if endpoint.feed_mark_xid > now.next:  # a restored server counts its transactions anew
+        _go_to(endpoint, 0, _LAST)
     found = session.execute(
         _READ,
         {
-            "tenant": endpoint.tenant_id, "endpoint": endpoint.id, "after": endpoint.feed_after, "before": before,
-            "kinds": kinds, "most": MOST, "prefix": RECIPIENT,
+            "tenant": endpoint.tenant_id, "endpoint": endpoint.id, "mark": endpoint.feed_mark_xid,
+            "after": endpoint.feed_after, "oldest": now.oldest, "kinds": kinds, "most": MOST, "prefix": RECIPIENT,
         },
     ).one()  # fmt: skip
-    if found.n < MOST:  # everything before the mark is read: go there, and leave the next one
-        endpoint.feed_after = max(endpoint.feed_after, before)
-        endpoint.feed_mark_xid, endpoint.feed_mark_at = now.next, now.at
-    else:
-        endpoint.feed_after = found.last
+    if found.n == MOST:
+        _go_to(endpoint, found.xid, found.last)
+    elif now.oldest > endpoint.feed_mark_xid:
+        _go_to(endpoint, now.oldest, _FIRST)
     return int(found.n)

@@ -240,7 +240,7 @@ def _replay_since(session: Session, endpoint: WebhookEndpoint, since: datetime |
             WebhookDelivery.type.in_(sorted(FEED)),
             WebhookDelivery.state.in_(("delivered", "dead")),
         )
-        feed.rewind(endpoint, since)
+        feed.rewind(session, endpoint, since)
     return len(rows)
 
 

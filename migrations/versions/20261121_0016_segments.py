@@ -5,6 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 from migrations.policies import protect, unprotect
+from migrations.rows import of, owned
 
 revision = "0016"
 down_revision = "0015"
@@ -14,32 +15,10 @@ depends_on = None
 _TABLES = ("segment", "segment_member")
 
 
-def _owned(table: str) -> list[sa.schema.SchemaItem]:
-    stamps = [
-        sa.Column(name, sa.DateTime(timezone=True), server_default=sa.func.clock_timestamp(), nullable=False)
-        for name in ("created_at", "updated_at")
-    ]
-    ids = [sa.Column(name, sa.Uuid(), nullable=False) for name in ("id", "tenant_id")]
-    tenant = sa.ForeignKeyConstraint(
-        ["tenant_id"], ["tenant.id"], name=op.f(f"fk_{table}_tenant_id"), ondelete="CASCADE"
-    )
-    key = sa.PrimaryKeyConstraint("id", name=op.f(f"pk_{table}"))
-    return [*ids, *stamps, sa.Column("created_by", sa.String(), nullable=True), tenant, key]
-
-
-def _of(table: str, owner: str) -> sa.ForeignKeyConstraint:
-    return sa.ForeignKeyConstraint(
-        ["tenant_id", f"{owner}_id"],
-        [f"{owner}.tenant_id", f"{owner}.id"],
-        name=op.f(f"fk_{table}_tenant_id_{owner}_id"),
-        ondelete="CASCADE",
-    )
-
-
 def upgrade() -> None:
     op.create_table(
         "segment",
-        *_owned("segment"),
+        *owned("segment"),
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("description", sa.String(), nullable=True),
         sa.Column("kind", sa.String(), nullable=False),
@@ -56,11 +35,11 @@ def upgrade() -> None:
     op.create_index("ix_segment_list", "segment", ["tenant_id", "id"])
     op.create_table(
         "segment_member",
-        *_owned("segment_member"),
+        *owned("segment_member"),
         sa.Column("segment_id", sa.Uuid(), nullable=False),
         sa.Column("member_id", sa.Uuid(), nullable=False),
-        _of("segment_member", "segment"),
-        _of("segment_member", "member"),
+        of("segment_member", "segment"),
+        of("segment_member", "member"),
         sa.UniqueConstraint(
             "tenant_id", "segment_id", "member_id", name=op.f("uq_segment_member_tenant_id_segment_id_member_id")
         ),

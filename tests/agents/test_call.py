@@ -1,7 +1,6 @@
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -190,9 +189,7 @@ def test_a_later_caller_takes_over_from_a_killed_process_and_both_requests_are_p
     estimate = row.in_tokens + row.out_tokens
     assert estimate == mine.run().reserved_tokens == row.reserved_tokens > 0
     assert mine.run().spent_tokens == 0
-    waited = time.monotonic()
     assert not mine.caller.ask(question()).from_ledger
-    assert time.monotonic() - waited < 10
     assert len(server.requests) == 2
     row = mine.row()
     assert (row.state, row.attempts, row.estimated) == ("done", 2, True)

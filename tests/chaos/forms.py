@@ -64,7 +64,7 @@ class Form:
             process.send_signal(signal.SIGTERM)
         for process in [*self.workers, *self._others]:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(20)
+                process.wait(60)
             process.kill()
             process.wait()
 
@@ -106,7 +106,7 @@ class Cluster(Form):
 
 
 def _await_port(port: int, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         assert process.poll() is None, "redis-server did not start"
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):

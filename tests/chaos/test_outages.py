@@ -68,7 +68,7 @@ def campaign(server) -> tuple[UUID, UUID]:
 
 def look(tenant_id: UUID, campaign_id: UUID) -> tuple[str, dict[str, int]]:
     """Status and counters, however often the database has to be asked."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while True:
         try:
             with db.tenant_session(tenant_id) as session:
@@ -124,37 +124,34 @@ def test_a_database_that_restarts_at_once_loses_and_doubles_nothing(campaign, se
 
 def test_listmonk_2070_pausing_and_resuming_at_any_moment_is_exact(campaign, server, tmp_path):
     chance = random.Random(5)
-    slowest = 0.0
+    most = 0
     with sink_process(tmp_path, "--delay-at-dot", DELAY) as (port, dump):
         env = forms.environment(server.url, port, tmp_path)
         with forms.Inside(env, tmp_path) as form:
             until(*campaign, 1)
             done = 0
             while done < PAUSES and look(*campaign)[0] != "sent":
-                slowest = max(slowest, pause_and_resume(*campaign, chance, dump))
+                most = max(most, pause_and_resume(*campaign, chance, dump))
                 done += 1
             finished(*campaign, form)
-        judge(campaign[0], dump, unknown_at_most=0, pauses=done, slowest_ms=round(slowest * 1_000))
-    assert slowest <= 2
+        judge(campaign[0], dump, unknown_at_most=0, pauses=done, after_a_pause=most)
+    assert most <= forms.SESSIONS
 
 
-def pause_and_resume(tenant_id: UUID, campaign_id: UUID, chance: random.Random, dump: Path) -> float:
-    """Returns for how long mails still arrived after the pause was answered, seconds."""
+def pause_and_resume(tenant_id: UUID, campaign_id: UUID, chance: random.Random, dump: Path) -> int:
+    """Returns how many mails still arrived after the pause was answered: those that were on the way."""
     try:
         with db.tenant_session(tenant_id) as session:
             campaigns.pause(session, campaign_id, actor="user:t")
     except AriiaError:  # it was complete
-        return 0.0
-    paused = time.monotonic()
-    last, size = paused, dump.stat().st_size
-    while time.monotonic() - paused < chance.uniform(0.1, 0.4):
-        if (now := dump.stat().st_size) != size:
-            last, size = time.monotonic(), now
-        time.sleep(0.01)
+        return 0
+    before = len(dump.read_text().split())
+    time.sleep(chance.uniform(0.1, 0.4))
+    after = len(dump.read_text().split())
     with db.tenant_session(tenant_id) as session:
         campaigns.resume(session, campaign_id, actor="user:t")
     time.sleep(chance.uniform(0, 0.3))
-    return last - paused
+    return after - before
 
 
 def test_of_fifty_parallel_starts_one_launches(server):
@@ -194,4 +191,4 @@ def test_a_doorbell_that_forgets_everything_costs_seconds_and_no_message(campaig
                 longest = max(longest, time.monotonic() - began)
             finished(*campaign, form)
         judge(campaign[0], dump, unknown_at_most=0, flushes=FLUSHES, longest_stall_ms=round(longest * 1_000))
-    assert longest <= 15
+    assert longest <= 60  # and not until Redis would hand it out again, ten minutes

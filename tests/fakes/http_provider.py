@@ -24,6 +24,7 @@ class Fault:
     drop_before: bool = False  # nothing is done, nothing answered
     drop_after: bool = False  # it is done, and the answer lost
     delay: float = 0.0
+    until: threading.Event | None = None  # the answer waits for it
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,8 @@ class HttpProvider:
             self.requests.append(seen)
             fault = self.faults.popleft() if self.faults else Fault()
         time.sleep(fault.delay)
+        if fault.until is not None:
+            fault.until.wait(60)
         if fault.drop_before:
             handler.close_connection = True
             handler.connection.close()
@@ -108,4 +111,4 @@ class HttpProvider:
     def __exit__(self, *_: object) -> None:
         self._http.shutdown()
         self._http.server_close()
-        self._thread.join(5)
+        self._thread.join(60)

@@ -112,6 +112,20 @@ def cohorts(ask: Ask) -> Json:
     }
 
 
+_TARGET = re.compile(r"(r\d+): language (de|en); ([a-z_:, ]+)")
+_LINES = {"de": "Such dir gern eine Zeit aus, die dir passt.", "en": "Feel free to pick a time that suits you."}
+
+
+@handles("PersonalBatch")
+def lines(ask: Ask) -> Json:
+    return {
+        "items": [
+            {"ref": found[1], "line": _LINES[found[2]], "used": found[3].strip().split(", ")[:1]}
+            for found in _TARGET.finditer(ask.text)
+        ]
+    }
+
+
 _SPOT = re.compile(r'\{"ref": "(f\d+)", "place": "([^"]*)", "text": ("(?:[^"\\]|\\.)*"), "wrong": \[[^\n]*\]\}')
 
 

@@ -95,14 +95,14 @@ class SmtpSink:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        assert self._ready.wait(10)
+        assert self._ready.wait(60)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-        self._thread.join(10)
+        self._thread.join(60)
         if self._dump is not None:
             os.close(self._dump)
         assert not self._thread.is_alive()

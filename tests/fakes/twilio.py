@@ -198,7 +198,7 @@ def post(
 ) -> int:
     """Make a webhook request as the provider would; `public_url` is the address that it believes it calls."""
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=10)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60)
     signed = {
         "Content-Type": "application/x-www-form-urlencoded",
         "X-Twilio-Signature": sign(token, public_url or url, list(fields.items())),

@@ -31,7 +31,7 @@ def site(database) -> Iterator[str]:
         time.sleep(0.01)
     yield url
     server.should_exit = True
-    thread.join(timeout=10)
+    thread.join(timeout=60)
     listener.close()
 
 

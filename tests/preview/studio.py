@@ -12,6 +12,8 @@ from domain.audience import selection
 from domain.campaigns import drafting, previews, revisions
 from domain.campaigns import service as campaigns
 from domain.consent import service as consents
+from domain.experiments import service as experiments
+from domain.experiments.rules import Settings
 from domain.identity import service as identity
 from domain.identity import tenants
 from domain.knowledge import service as knowledge
@@ -174,6 +176,18 @@ def rewrite(studio: Studio, **changes: Any) -> DraftRevision:
             sources=[sources.of_offer(offer).as_json()],
             claims=[{"language": "de", **claim} for claim in whole["languages"]["de"]["email"]["claims"]],
             findings=findings,
+        )
+
+
+def compare(studio: Studio, subject: str = "Ein anderer Betreff") -> DraftRevision:
+    """Store the next revision, which compares the draft with another subject in every language."""
+    with db.tenant_session(studio.tenant_id) as session:
+        campaign = campaigns.get(session, studio.campaign_id)
+        languages = revisions.current(session, campaign).content_json["languages"]
+        other = {"languages": {language: {"email": {"subject": subject}} for language in languages}}
+        chosen = Settings(weights=(1, 1), test_percent=40)
+        return experiments.write(
+            session, campaign.id, variants=[other], settings=chosen, parent_id=None, actor="user:test"
         )
 
 

@@ -598,6 +598,26 @@ def test_a_member_of_a_group_is_shown_its_words_and_everybody_else_the_base_copy
     assert "lange nicht da" in page
 
 
+def test_every_variant_can_be_looked_at_without_scripts_and_is_part_of_what_is_approved(studio, browser, site):
+    before = studios.link(studio)
+    revision = studios.compare(studio, "Komm zu uns in den Garten")
+    url = f"{site}/p/{studios.link(studio)}"
+    first = browser.open(url).answer.text
+    other = browser.open(f"{url}?variant=B").answer.text
+    assert "Komm zu uns in den Garten" not in first.partition("Was sich seit Version")[0]
+    assert "Komm zu uns in den Garten" in other.partition("Was sich seit Version")[0]
+    assert 'href="?variant=B"' in first or "variant=B" in first
+    assert "Variante A" in first
+    assert "Die bessere, sobald es entschieden ist" in first
+    assert browser.open(f"{url}?variant=Z").answer.text.count("Komm zu uns in den Garten") == first.count(
+        "Komm zu uns in den Garten"
+    )
+    assert browser.open(f"{site}/p/{before}").answer.status == 410
+    approve_twice(browser, f"{url}?variant=B")
+    campaign = campaign_of(studio)
+    assert campaign.approved_revision_id == revision.id
+
+
 def test_a_change_can_be_confined_to_ticked_places(studio, browser, url):
     form = form_of(browser.open(url))
     answer = browser.submit(form, name="Mara", decision="revise", comment="frischer", places="de.email.subject").answer

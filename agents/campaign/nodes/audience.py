@@ -1,5 +1,7 @@
 """Who is written to: the languages they read, the tenant's own first, and the cohorts where the plan has them."""
 
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from langgraph.runtime import Runtime
@@ -8,14 +10,17 @@ from sqlalchemy.orm import Session
 
 from agents.campaign import pins
 from agents.campaign.context import Context
+from agents.campaign.levels import Level
 from agents.campaign.state import State
 from domain.audience import selection
 from domain.campaigns import cohorts
 from domain.campaigns import service as campaigns
 from domain.content.cohorts import Cohort
+from domain.content.lines import Target
 from models import AgentRun, Campaign, Member
 
 WRITTEN = ("de", "en")
+WITHOUT_LINES = {"sms"}  # every part of an SMS costs
 
 
 def audience(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
@@ -25,15 +30,32 @@ def audience(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         run = session.get_one(AgentRun, context.run_id)
         languages = pins.pinned(session, run, "languages", lambda: _languages(session, campaign, state["languages"][0]))
 
+        told = _told(session, campaign, languages, state["level"])
+
         def groups() -> list[dict[str, Any]]:
             if not state["level"].cohorts:
                 return []
-            return [cohort.as_json() for cohort in cohorts.of_audience(session, campaign, languages)]
+            said = told() if state["level"].insights else cohorts.NOTHING
+            return [cohort.as_json() for cohort in cohorts.of_audience(session, campaign, languages, said)]
 
+        chosen = [Cohort(**cohort) for cohort in pins.pinned(session, run, "cohorts", groups)]
+
+        def targets() -> list[dict[str, Any]]:
+            return [target.as_json() for target in cohorts.targets(told(), chosen)]
+
+        personal = state["level"].lines and campaign.channel not in WITHOUT_LINES
         return {
             "languages": languages,
-            "cohorts": [Cohort(**cohort) for cohort in pins.pinned(session, run, "cohorts", groups)],
+            "cohorts": chosen,
+            "targets": [Target.of(each) for each in pins.pinned(session, run, "targets", targets)] if personal else [],
         }
+
+
+def _told(session: Session, campaign: Campaign, languages: list[str], level: Level) -> Callable[[], cohorts.Told]:
+    """Return what asks the database once at the most, and only where the level has chats."""
+    return cache(
+        lambda: cohorts.told(session, campaign, languages) if level.insights or level.lines else cohorts.NOTHING
+    )
 
 
 def _languages(session: Session, campaign: Campaign, own: str) -> list[str]:

@@ -8,7 +8,7 @@ from agents.campaign.context import Context
 from agents.campaign.state import State
 from domain.campaigns import frame
 from domain.campaigns import service as campaigns
-from domain.content import checks, cohorts
+from domain.content import checks, cohorts, lines
 from domain.content.findings import Finding, Material, warn
 
 LIMIT = 2
@@ -21,7 +21,7 @@ def check(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         campaign = campaigns.get(session, context.campaign_id)
         pinned = [source.as_json() for source in state["sources"]]
         material = frame.material(session, campaign, state["content"], pinned)
-    content, found = state["content"], checks.check_revision(state["content"], material)
+    content, found, dropped = _without_bad_lines(state, material)
     if not state["mends"] or state["repairs"] >= LIMIT:
         content, found = _without_bad_cohorts(content, found, material)
     missing = [_missing(cohort_id) for cohort_id in state.get("problems", [])]
@@ -31,8 +31,34 @@ def check(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     return {
         "content": content,
         "claims": claims,
-        "findings": kept + [finding.as_json() for finding in [*found, *missing]],
+        "findings": kept + [finding.as_json() for finding in [*found, *missing, *dropped]],
     }
+
+
+def _without_bad_lines(state: State, material: Material) -> tuple[dict[str, Any], list[Finding], list[Finding]]:
+    """Leave out personal lines of which anything is wrong: such a line is right or absent, and never mended."""
+    content = state["content"]
+    found = checks.check_revision(content, material)
+    wrong = {finding.path.partition(".lines.")[2] for finding in found} - {""}
+    lost = state.get("lost_lines", 0) + len(wrong)
+    dropped = [_line_dropped(lost)] if lost else []
+    if not wrong:
+        return content, found, dropped
+    items = [each for each in content[lines.KEY]["items"] if each["id"] not in wrong]
+    less = {name: value for name, value in content.items() if name != lines.KEY}
+    less |= {lines.KEY: {"items": items}} if items else {}
+    return less, [finding for finding in found if ".lines." not in finding.path], dropped
+
+
+def _line_dropped(count: int) -> Finding:
+    return Finding(
+        "line_dropped",
+        "info",
+        "lines",
+        str(count),
+        f"{count} persönliche Sätze fehlen, weil sie nicht sicher stimmten; diese Mitglieder bekommen keinen.",
+        f"{count} personal lines are left out because they were not certainly right; these members get none.",
+    )
 
 
 def _without_bad_cohorts(

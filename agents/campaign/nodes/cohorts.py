@@ -16,7 +16,12 @@ def cohorts(task: CohortTask, runtime: Runtime[Context]) -> dict[str, Any]:
     try:
         found = writer.cohorts(task["plan"], task["cohorts"], task["desk"], channel=task["channel"], base=task["base"])
     except CallStopped as stopped:
-        if stopped.outcome is not Outcome.FAILED or stopped.code in _ENDS_THE_RUN:
+        if ends_the_run(stopped):
             raise
         return {"problems": [cohort.id for cohort in task["cohorts"]]}
     return {"snippets": {each.cohort_id: each for each in found}}
+
+
+def ends_the_run(stopped: CallStopped) -> bool:
+    """Say whether a call that stopped means that no other one can go on either."""
+    return stopped.outcome is not Outcome.FAILED or stopped.code in _ENDS_THE_RUN

@@ -1,5 +1,6 @@
 """What the run starts from: goal, former draft, feedback, brand and level, and the style that they lead to."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from agents.campaign import feedback, levels, pins
 from agents.campaign.context import Context
+from agents.campaign.levels import Level
 from agents.campaign.replies import BriefPlan
 from agents.campaign.state import State
 from domain.brand import service as brands
@@ -40,7 +42,7 @@ def load(_state: State, runtime: Runtime[Context]) -> dict[str, Any]:
             **({"plan": BriefPlan.model_validate(before.plan_json)} if before and before.plan_json else {}),
             "feedback": [*review.wishes, *([review.comment] if review.comment else [])] if review else replies,
             "places": list(review.scope.get("places", [])) if review else [],
-            "level": levels.of(run.tier),
+            "level": _level(run, tenant, context.writer.name),
             "brand": brand,
             "style": style,
             "mends": context.writer.name == "model",
@@ -49,13 +51,22 @@ def load(_state: State, runtime: Runtime[Context]) -> dict[str, Any]:
             "channel": campaign.channel,
             "languages": [tenant.language],
             "cohorts": [],
+            "targets": [],
             "changed": [],
             "findings": [],
             "questions": [],
             "edits": {},
             "edit_claims": [],
             "repairs": 0,
+            "shortened": False,
         }
+
+
+def _level(run: AgentRun, tenant: Tenant, writer: str) -> Level:
+    """Return what the run's tier includes; what chats told reaches a model only where the tenant lets it."""
+    level = levels.of(run.tier)
+    told = writer != "model" or tenant.ai_egress == "insights"
+    return replace(level, insights=level.insights and told, lines=level.lines and told)
 
 
 def _style(before: DraftRevision | None, brand: Brand) -> feedback.Style:

@@ -1,5 +1,6 @@
 """Write the texts with blockers again, only those, each with its findings as the order; one call for all of them."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,10 +23,15 @@ def repair(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
 
 
 def spots(state: State) -> list[Spot]:
-    """Return the texts with blockers; a finding on a whole message means every text of it."""
+    """Return the texts with blockers."""
+    return of_findings(state, blockers(state))
+
+
+def of_findings(state: State, findings: Sequence[Mapping[str, Any]]) -> list[Spot]:
+    """Return the texts that findings are about; one on a whole message means every text of it."""
     orders: dict[str, list[str]] = {}
     texts = places.texts(state["content"], state["channel"])
-    for finding in blockers(state):
+    for finding in findings:
         path, order = str(finding["path"]), f"{finding['reason_en']} {finding['excerpt']}".strip()
         hit = [each for each in texts if each == path or each.startswith(f"{path}.")]
         for each in hit:

@@ -2,6 +2,7 @@
 
 from agents.campaign.feedback import Style
 from agents.campaign.replies import CohortCopy
+from agents.llm.builtin.lines import sentence
 from domain.content.cohorts import Cohort
 
 _STAGE = {
@@ -42,6 +43,8 @@ def copy_for(objective: str, cohort: Cohort, style: Style, base: dict[str, str],
     """
     key = (cohort.language, style.form)
     interest = f" {_INTEREST[key]}" if cohort.interest and channel != "sms" else ""
+    if cohort.insight and channel != "sms" and (said := sentence(*key, cohort.insight)) is not None:
+        interest = f" {said}"
     if objective == "reactivation":
         opening = _STAGE[key][cohort.stage]
     elif objective in _ADDED and interest:

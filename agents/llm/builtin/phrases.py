@@ -28,13 +28,13 @@ SIGN_OFF = {
 }
 
 OFFER = {
-    ("de", "du"): "Dafür haben wir etwas für dich: {offer1_title} für {offer1_price}{?offer1_old_price:  statt "
+    ("de", "du"): "Unser Angebot für dich: {offer1_title} für {offer1_price}{?offer1_old_price:  statt "
     "{offer1_old_price}}{?offer1_valid_until: , gültig bis {offer1_valid_until}}.",
-    ("de", "sie"): "Dafür haben wir etwas für Sie: {offer1_title} für {offer1_price}{?offer1_old_price:  statt "
+    ("de", "sie"): "Unser Angebot für Sie: {offer1_title} für {offer1_price}{?offer1_old_price:  statt "
     "{offer1_old_price}}{?offer1_valid_until: , gültig bis {offer1_valid_until}}.",
-    ("en", "du"): "We have something for you: {offer1_title} for {offer1_price}{?offer1_old_price:  instead of "
+    ("en", "du"): "Our offer for you: {offer1_title} for {offer1_price}{?offer1_old_price:  instead of "
     "{offer1_old_price}}{?offer1_valid_until: , valid until {offer1_valid_until}}.",
-    ("en", "sie"): "We have something for you: {offer1_title} for {offer1_price}{?offer1_old_price:  instead of "
+    ("en", "sie"): "Our offer for you: {offer1_title} for {offer1_price}{?offer1_old_price:  instead of "
     "{offer1_old_price}}{?offer1_valid_until: , valid until {offer1_valid_until}}.",
 }
 

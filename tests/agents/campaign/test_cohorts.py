@@ -5,9 +5,10 @@ from uuid import UUID
 
 import make
 import pytest
+from sqlalchemy import select, text, update
 
 from agents import run as agent
-from domain.campaigns import cohorts, drafting, frame, reviews, revisions
+from domain.campaigns import cohorts, drafting, frame, previews, reviews, revisions
 from domain.campaigns import service as campaigns
 from domain.content.cohorts import Bounds, matcher
 from domain.delivery import render, texts
@@ -209,3 +210,25 @@ def test_an_edit_by_hand_keeps_the_cohorts_that_it_does_not_hide(studio):  # noq
         drafting.write(session, campaign_id, content=content, parent_id=first.id, actor="t")
         second = revisions.current(session, campaigns.get(session, campaign_id))
     assert {each["language"] for each in cohorts_of(second)} == {"de"}
+
+
+def test_the_preview_shows_one_of_each_large_cohort(studio, model):  # noqa: F811
+    crowd(studio, 240)
+    with db.tenant_session(studio) as session:
+        offer(session)
+        session.execute(text(
+            "INSERT INTO consent (id, tenant_id, member_id, channel, purpose, state, legal_basis, source) SELECT "
+            "gen_random_uuid(), tenant_id, id, 'email', 'marketing', 'granted', 'consent', 'test' FROM member "
+            "WHERE first_name = 'Kim'"))  # fmt: skip
+        session.execute(update(Member).values(last_name="Noack"))
+    revision = current(studio, generated(studio))
+    with db.tenant_session(studio) as session:
+        link = previews.create(session, revision.campaign_id, actor="t").link
+        ids = [UUID(each) for each in link.member_ids]
+        rows = session.execute(select(Member).where(Member.id.in_(ids))).scalars()
+        match = matcher(revision.content_json)
+        groups = {match.of(frame.member_facts(row), row.language, clock.now()) for row in rows}
+    assert len(ids) == len(set(ids)) == previews.MOST_PEOPLE
+    largest = sorted(cohorts_of(revision), key=lambda each: (-each["size"], each["id"]))
+    room = previews.MOST_PEOPLE - previews.MOST_DIFFERENT
+    assert {each["id"] for each in largest[:room]} <= groups

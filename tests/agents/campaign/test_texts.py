@@ -22,6 +22,7 @@ from models import DraftRevision
 from tests.agents.campaign.test_run import GOAL, current, offer, studio  # noqa: F401 - a fixture
 from tests.agents.campaign.test_with_a_model import calls, model, run_of  # noqa: F401 - a fixture
 from tests.domain.content.test_texts import LAYOUT, NOW, OFFER, TARGET
+from tests.fakes import openai_campaign
 from tests.fakes.openai_personas import Ask
 
 GOALS = {
@@ -154,3 +155,39 @@ def test_a_model_that_places_link_and_greeting_itself_is_told_once(studio, model
     text = revision.content_json["languages"]["de"]["sms"]["text"]
     assert (text.count("{greeting}"), text.count("{cta_url}")) == (1, 1)
     assert len(asked) == 4
+
+
+FILLER = {"de": "Wir haben so viel vor, und du bist dabei. ", "en": "We have so much to do, and you are part of it. "}
+
+
+def _wordy(ask) -> dict:
+    answer = openai_campaign.text(ask)
+    answer["text"] += " " + FILLER[answer["lang"]] * 9
+    return answer
+
+
+def _brief(ask) -> dict:
+    answer = openai_campaign.unchanged(ask)
+    for each in answer["items"]:
+        each["text"] = each["text"].replace(FILLER["de"], "").replace(FILLER["en"], "")
+    return answer
+
+
+def test_a_text_that_is_too_long_is_shortened_once_in_one_call(studio, model):  # noqa: F811
+    model.register("TextBase", _wordy)
+    with db.tenant_session(studio) as session:
+        offer(session)
+    for handler, left in ((_brief, []), (openai_campaign.unchanged, ["sms_segments"])):
+        model.register("Edits", handler)
+        before = len(model.requests)
+        with db.tenant_session(studio) as session:
+            made = make.campaign(session, goal=f"{GOAL} {len(left)}", channel="sms")
+            run_id = reviews.generate(session, made.id, actor="t").id
+        agent.execute(studio, run_id)
+        revision = current(studio, made.id)
+        asked = [request.schema for request in model.requests[before:]]
+        assert asked.count("Edits") == 1
+        assert {f["code"] for f in revision.findings_json} & {"sms_segments", "length_hard"} == set(left)
+        text = revision.content_json["languages"]["de"]["sms"]["text"]
+        assert ("so viel vor" in text) is bool(left)
+        assert text.startswith("{studio}: {greeting}")

@@ -114,20 +114,30 @@ def test_any_script_of_faults_ends_in_a_named_state_within_three_requests(bench:
 
 def test_a_server_that_does_not_answer_is_a_timeout(make_bench: Callable[..., Bench]):
     bench = make_bench(read_seconds=0.15)
-    bench.server.script("Letter", *[steps.delay(1.0)] * 3)
+    bench.server.script("Letter", *[steps.delay(60)] * 3)  # until the bench ends
     with pytest.raises(CallStopped) as caught:
         bench.ask()
     assert (caught.value.outcome, caught.value.code, caught.value.unknown) == (PAUSED, "timeout", True)
-    assert len(bench.server.requests) == 3
+    assert len(bench.clock.slept) == 2  # between three attempts
 
 
 def test_a_server_that_drips_its_answer_cannot_hold_a_worker(make_bench: Callable[..., Bench]):
-    bench = make_bench(budget_seconds=0.5)
+    bench = make_bench()
+    passed = 0.0
+
+    def monotonic() -> float:
+        """Twenty seconds go by for each piece that is read."""
+        nonlocal passed
+        passed += 20.0 * bool(bench.server.requests)
+        return passed
+
+    bench.provider.monotonic = bench.port._monotonic = monotonic
     bench.server.script("Letter", steps.drip(0.05))
     with pytest.raises(CallStopped) as caught:
         bench.ask()
     assert caught.value.code == "timeout"
     assert len(bench.server.requests) == 1
+    assert 180 < passed < 300  # and not at the end of what is dripped
 
 
 def test_nobody_at_the_address_is_transient_and_costs_nothing(make_bench: Callable[..., Bench]):

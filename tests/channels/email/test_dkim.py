@@ -141,11 +141,11 @@ def test_signing_costs_little_more_than_the_key_itself():
     key = dkim._parsed(RSA)
     raw, whole = [], []
     for _ in range(400):
-        started = time.perf_counter()
+        started = time.thread_time()
         key.sign(message[:700], padding.PKCS1v15(), hashes.SHA256())
-        raw.append(time.perf_counter() - started)
-        started = time.perf_counter()
+        raw.append(time.thread_time() - started)
+        started = time.thread_time()
         signer.sign(message)
-        whole.append(time.perf_counter() - started)
+        whole.append(time.thread_time() - started)
     assert 3_000 < len(message) < 4_500
     assert statistics.median(whole) < statistics.median(raw) * 1.5

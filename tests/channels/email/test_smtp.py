@@ -1,5 +1,7 @@
 import asyncio
+import threading
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -8,6 +10,7 @@ from channels.base import FailureKind, Scope, SendFailed
 from channels.email.adapter import run
 from channels.email.settings import Relay, parse
 from channels.email.smtp import Envelope, SmtpPool, SmtpSession
+from tests.fakes.smtp_conversation import Conversation
 from tests.fakes.smtp_sink import Fault, SmtpSink
 
 BODY = b"Message-ID: <%d@studio.example>\r\nSubject: Hallo\r\n\r\nGuten Tag.\r\n"
@@ -18,7 +21,7 @@ def message(n: int = 1, body: bytes = BODY) -> Envelope:
 
 
 def relay(sink: SmtpSink, **changes: object) -> Relay:
-    return replace(parse(sink.url), **{"command_timeout": 3, "data_timeout": 3, "dot_timeout": 3, **changes})
+    return replace(parse(sink.url), **{"command_timeout": 30, "data_timeout": 30, "dot_timeout": 30, **changes})
 
 
 async def send_all(chosen: Relay, numbers: range, sessions: int = 1) -> dict[int, SendFailed | None]:
@@ -107,7 +110,7 @@ def test_postal_3016_final_dot_timeout_parks() -> None:
 
 def test_a_server_that_never_answers_the_dot_is_ambiguous() -> None:
     with SmtpSink([Fault("dot", silent=True, stored=True)]) as sink:
-        failure = send_one(relay(sink, dot_timeout=0.2))
+        failure = send_one(relay(sink, dot_timeout=0.5))
         assert sink.count == 1
     assert failure is not None
     assert (failure.kind, failure.phase, failure.text) == (FailureKind.AMBIGUOUS, "dot", "no answer in time")
@@ -186,7 +189,7 @@ def test_every_fault_gets_its_kind_and_phase_and_the_next_message_goes_out(
 @pytest.mark.parametrize("phase", ["greeting", "ehlo", "mail", "rcpt", "data"])
 def test_silence_before_the_dot_is_transient(phase: str) -> None:
     with SmtpSink([Fault(phase, silent=True, times=1)]) as sink:
-        results = run(send_all(relay(sink, command_timeout=0.2, data_timeout=0.2), range(2)))
+        results = run(send_all(relay(sink, command_timeout=0.5, data_timeout=0.5), range(2)))
         assert sink.count == 1
     failure = results[0]
     assert failure is not None
@@ -270,14 +273,25 @@ def test_a_mark_is_not_asked_for_when_the_recipient_is_refused() -> None:
     assert marks == 0
 
 
+async def on_the_loop_of(sink: SmtpSink, act: Callable[[Conversation], None]) -> None:
+    """Let the server do this to every conversation, and give our own loop the moment to hear of it."""
+    loop, done = sink._loop, threading.Event()
+    assert loop is not None
+
+    def all_of_them() -> None:
+        for conversation in list(sink.conversations):
+            act(conversation)
+        loop.call_soon(done.set)
+
+    loop.call_soon_threadsafe(all_of_them)
+    assert await asyncio.to_thread(done.wait, 60)
+    await asyncio.sleep(0.05)
+
+
 def test_a_server_that_leaves_while_the_mark_is_made_got_nothing() -> None:
     async def once(sink: SmtpSink) -> SendFailed:
         async def mark() -> None:
-            loop = sink._loop
-            assert loop is not None
-            for conversation in list(sink.conversations):
-                loop.call_soon_threadsafe(conversation.transport.abort)
-            await asyncio.sleep(0.2)
+            await on_the_loop_of(sink, lambda conversation: conversation.transport.abort())
 
         session = SmtpSession(relay(sink))
         with pytest.raises(SendFailed) as caught:
@@ -293,11 +307,7 @@ def test_a_server_that_leaves_while_the_mark_is_made_got_nothing() -> None:
 def test_a_server_that_speaks_out_of_turn_before_the_dot_gets_nothing() -> None:
     async def once(sink: SmtpSink) -> SendFailed:
         async def mark() -> None:
-            loop = sink._loop
-            assert loop is not None
-            for conversation in list(sink.conversations):
-                loop.call_soon_threadsafe(conversation.transport.write, b"421 4.4.2 timeout\r\n")
-            await asyncio.sleep(0.2)
+            await on_the_loop_of(sink, lambda conversation: conversation.transport.write(b"421 4.4.2 timeout\r\n"))
 
         session = SmtpSession(relay(sink))
         with pytest.raises(SendFailed) as caught:
@@ -314,11 +324,7 @@ def test_a_connection_that_ended_while_idle_is_opened_again() -> None:
     async def twice(sink: SmtpSink) -> None:
         session = SmtpSession(relay(sink))
         await session.send(message(1))
-        loop = sink._loop
-        assert loop is not None
-        for conversation in list(sink.conversations):
-            loop.call_soon_threadsafe(conversation.transport.write, b"421 4.4.2 idle too long\r\n")
-        await asyncio.sleep(0.1)
+        await on_the_loop_of(sink, lambda conversation: conversation.transport.write(b"421 4.4.2 idle too long\r\n"))
         await session.send(message(2))
         await session.close()
 

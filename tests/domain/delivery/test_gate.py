@@ -12,7 +12,8 @@ from sqlalchemy import select, text
 from domain.campaigns import service as campaigns
 from domain.consent import service as consents
 from domain.delivery import claim, flight, gate, marks, materialise, queries, service, supply
-from domain.delivery.answers import Start
+from domain.delivery.answers import Answer, Start
+from domain.delivery.rules import Reason
 from kernel import clock, db
 from kernel.ids import new_id, stable_id
 from kernel.lane import Lane
@@ -120,6 +121,26 @@ def test_after_a_pause_is_committed_nothing_begins(studio):
         claim.hand_back(session, studio, owner)
         assert queries.counts(session, campaign_id) == {"pending": 3}
         assert session.execute(select(Message.attempt).distinct()).scalars().all() == [0]
+
+
+def test_a_refusal_that_is_still_to_be_written_is_not_lost_by_handing_the_rest_back(studio):
+    """Regression: the end of a run gave back what a provider had just refused, and it was tried again."""
+    campaign_id, owner = fixed(studio), new_id()
+    refused, *_ = taken(studio, campaign_id, owner).messages
+    answer = Answer(refused.id, refused.attempt_id, "bounced", Reason.REFUSED, code="550")
+
+    async def end() -> set[UUID]:
+        marker = marks.Marker(studio, owner)
+        marker.answered(answer)
+        with db.tenant_session(studio) as session:
+            claim.hand_back(session, studio, owner, list(marker.unwritten))
+        marker.close(30)
+        await marker.run()
+        return marker.unwritten
+
+    assert asyncio.run(end()) == set()
+    with db.tenant_session(studio) as session:
+        assert queries.counts(session, campaign_id) == {"pending": 2, "bounced": 1}
 
 
 def test_after_an_opt_out_is_committed_that_person_gets_nothing(studio):

@@ -2,6 +2,7 @@
 
 import asyncio
 import concurrent.futures
+import threading
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
@@ -36,18 +37,23 @@ def take(tenant_id: UUID, *, key: str = "bot", rate: float = RATE, wanted: int =
         return pace.take(session, key=key, rate=rate, wanted=wanted)
 
 
+_LATER = text("UPDATE rate_bucket SET next_at = next_at - make_interval(secs => :s)")
+
+
 def slots_of(tenant_id: UUID, seconds: float, wanted: int) -> list[tuple[int, float]]:
-    """What four workers are given: who, and the slot on the database's clock."""
+    """What four workers are given: who, and the slot. Whoever has to wait lets the time pass instead."""
+    passed = [0.0]  # whoever has the row, and nobody else, reads and writes it
 
     def worker(name: int) -> list[tuple[int, float]]:
-        until, mine = time.monotonic() + seconds, []
-        while time.monotonic() < until:
+        mine: list[tuple[int, float]] = []
+        while passed[0] < seconds or (not mine and passed[0] < 20 * seconds):
             with db.tenant_session(tenant_id) as session:
                 n, delay = pace.take(session, key="bot", rate=RATE, wanted=wanted)
-                end = session.execute(select(RateBucket.next_at)).scalar_one().timestamp()
+                end = session.execute(select(RateBucket.next_at)).scalar_one().timestamp() + passed[0]
+                if n == 0:
+                    session.execute(_LATER, {"s": delay})
+                    passed[0] += delay
             mine += [(name, end - (n - i) * pace.spacing(RATE)) for i in range(n)]
-            if n == 0:
-                time.sleep(min(delay, 0.2))
         return mine
 
     with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
@@ -89,7 +95,7 @@ def test_a_slow_account_gets_its_slots_too(tenants, rate):
     if n == 0:
         assert delay <= pace.spacing(rate)
         with db.tenant_session(tenants.a) as session:  # as if the time had passed
-            session.execute(text("UPDATE rate_bucket SET next_at = next_at - make_interval(secs => :s)"), {"s": delay})
+            session.execute(_LATER, {"s": delay})
         n, delay = take(tenants.a, rate=rate, wanted=1)
     assert n == 1
     assert delay <= pace.spacing(rate)
@@ -111,19 +117,34 @@ def test_whoever_asks_for_whatever_slots_keep_their_distance(tenants, asks, rate
 def test_who_is_told_to_wait_gets_nothing_before_and_others_do(tenants):
     take(tenants.a)
     with db.tenant_session(tenants.a) as session:
-        pace.slow_down(session, key="bot", seconds=7)
-        pace.slow_down(session, key="bot", seconds=3)  # a shorter wait does not end a longer one
+        before = session.execute(text("SELECT clock_timestamp()")).scalar_one()
+        pace.slow_down(session, key="bot", seconds=700)
+        pace.slow_down(session, key="bot", seconds=300)  # a shorter wait does not end a longer one
+        after, next_at = session.execute(text("SELECT clock_timestamp(), next_at FROM rate_bucket")).one()
+        assert before <= next_at - timedelta(seconds=700) <= after
     n, delay = take(tenants.a)
     assert n == 0
-    assert 4.5 <= delay <= 7.1  # asking makes sense again before slots begin
-    with db.tenant_session(tenants.a) as session:
-        left = session.execute(text("SELECT extract(epoch FROM next_at - clock_timestamp()) FROM rate_bucket"))
-        assert left.scalar_one() == pytest.approx(7, abs=0.5)
+    assert 300 < delay < 700 - pace.AHEAD + 1  # asking makes sense again before slots begin
     assert take(tenants.a, key="other")[0] > 0
     assert take(tenants.b)[0] > 0
 
 
-def begin(lease: Callable[[], tuple[int, float]], seconds: float, *, stall: float = 0.0) -> list[float]:
+@pytest.fixture
+def read(monkeypatch) -> threading.local:
+    """`now`: what the clock showed a worker when it looked last. Its machine may stop it before it says so."""
+    seen = threading.local()
+
+    def look() -> float:
+        seen.now = boottime()
+        return seen.now
+
+    monkeypatch.setattr(pace, "boottime", look)
+    return seen
+
+
+def begin(
+    lease: Callable[[], tuple[int, float]], seconds: float, read: threading.local, *, stall: float = 0.0
+) -> list[float]:
     """Take every slot of a worker for so long, and return when it was used."""
 
     async def go() -> list[float]:
@@ -133,18 +154,21 @@ def begin(lease: Callable[[], tuple[int, float]], seconds: float, *, stall: floa
             asyncio.get_running_loop().call_later(seconds / 3, time.sleep, stall)
         while (slot := await mine.soon()) is not None:
             if await mine.moment(slot):
-                used.append(time.monotonic())
+                used.append(read.now)
         return used
 
     return asyncio.run(go())
 
 
-def test_four_workers_that_stall_never_begin_more_than_the_limit_in_any_second(tenants):
+def test_four_workers_that_stall_never_begin_more_than_the_limit_in_any_second(tenants, read):
+    def lease() -> tuple[int, float]:
+        return take(tenants.a, wanted=15)
+
     with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
-        runs = [pool.submit(begin, lambda: take(tenants.a, wanted=15), 5, stall=stall) for stall in (0, 0.4, 0.9, 0.05)]
+        runs = [pool.submit(begin, lease, 4, read, stall=stall) for stall in (0, 0.4, 0.9, 0.05)]
         used = [at for running in runs for at in running.result()]
     assert fullest(used) <= RATE
-    assert len(used) >= 5 * RATE * 0.5
+    assert len(used) >= RATE  # the most of what they may where the machine is quiet
 
 
 def test_a_missed_slot_is_not_caught_up():
@@ -185,18 +209,15 @@ def test_a_paused_pace_sends_the_waiting_away_and_uses_nothing_before():
 
 
 def test_closing_sends_everybody_away_at_once():
-    async def go() -> tuple[float | None, bool, float]:
-        mine = Pace(1.0, lambda: (0, 60.0))
+    async def go() -> tuple[set[float | None], bool]:
+        mine = Pace(1.0, lambda: (0, 3_600.0))
         waiting = [asyncio.create_task(mine.soon()) for _ in range(3)]
         await asyncio.sleep(0.05)
-        began = time.monotonic()
         mine.close()
-        found = [await task for task in waiting]
-        return found[0], await mine.moment(began + 60), time.monotonic() - began
+        found = await asyncio.wait_for(asyncio.gather(*waiting), 60)
+        return set(found), await asyncio.wait_for(mine.moment(boottime() + 3_600), 60)
 
-    slot, may, took = asyncio.run(go())
-    assert (slot, may) == (None, False)
-    assert took < 0.5
+    assert asyncio.run(go()) == ({None}, False)
 
 
 def test_a_run_does_not_sit_out_the_hour_that_a_provider_asked_for():

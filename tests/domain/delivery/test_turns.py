@@ -6,6 +6,7 @@ import itertools
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
+from datetime import timedelta
 from uuid import UUID
 
 import make
@@ -112,13 +113,15 @@ def test_whoever_holds_a_chat_keeps_the_others_out_until_a_second_after_the_answ
     assert (first, next_one) == (0, 0)
     assert 0 < again <= APART
     assert take(tenants.b, other, "7") == [0]  # the same number at another bot is another chat
+    with db.tenant_session(tenants.a) as session:
+        before = session.execute(select(func.clock_timestamp())).scalar_one()
     give(tenants.a, account_id, "7")
+    with db.tenant_session(tenants.a) as session:
+        row = session.execute(select(ChatTurn.free_at, func.clock_timestamp()).where(ChatTurn.chat == "7")).one()
+        assert before <= row[0] - timedelta(seconds=APART) <= row[1]
+        session.execute(text("UPDATE chat_turn SET free_at = free_at + interval '1 hour'"))
     assert 0 < take(tenants.a, account_id, "7")[0] <= APART
     with db.tenant_session(tenants.a) as session:
-        left = session.execute(
-            select(func.extract("epoch", ChatTurn.free_at - func.clock_timestamp())).where(ChatTurn.chat == "7")
-        ).scalar_one()
-        assert left <= APART
         session.execute(text("UPDATE chat_turn SET free_at = clock_timestamp() - interval '1 second'"))
     assert take(tenants.a, account_id, "7") == [0]
 

@@ -18,7 +18,7 @@ from tests.domain.returns.conftest import DOMAIN, sent
 
 
 def deliver(door, recipient: str, raw: bytes, sender: str = "") -> tuple[int, bytes]:
-    with smtplib.SMTP("127.0.0.1", door.ports["smtp"], local_hostname="mx.example", timeout=10) as client:
+    with smtplib.SMTP("127.0.0.1", door.ports["smtp"], local_hostname="mx.example", timeout=60) as client:
         client.ehlo()
         client.mail(sender)
         code, words = client.rcpt(recipient)
@@ -98,7 +98,7 @@ def test_a_thousand_forged_reports_suppress_nobody(door, tenants):
     (message,) = sent(tenants.a, "anna@kunde.example")
     good = return_path.address_for(tenants.a, message.id, DOMAIN)
     local, _, _ = good.partition("@")
-    with smtplib.SMTP("127.0.0.1", door.ports["smtp"], local_hostname="mx.example", timeout=10) as client:
+    with smtplib.SMTP("127.0.0.1", door.ports["smtp"], local_hostname="mx.example", timeout=60) as client:
         client.ehlo()
         for n in range(1_000):
             client.mail("")
@@ -137,10 +137,11 @@ def test_nothing_is_confirmed_that_is_not_committed(tenants):
     path = return_path.address_for(tenants.a, message.id, DOMAIN)
     with Door(DOMAIN, "127.0.0.1:0", None) as door, db.tenant_session(tenants.a) as session:
         session.execute(text("LOCK TABLE inbound_mail IN ACCESS EXCLUSIVE MODE"))
-        with smtplib.SMTP("127.0.0.1", door.ports["smtp"], local_hostname="mx.example", timeout=1) as client:
+        with smtplib.SMTP("127.0.0.1", door.ports["smtp"], local_hostname="mx.example", timeout=60) as client:
             client.ehlo()
             client.mail("")
             assert client.rcpt(path)[0] == 250
+            client.sock.settimeout(1)
             with pytest.raises((TimeoutError, smtplib.SMTPServerDisconnected)):
                 client.data(samples.POSTFIX)
 
@@ -155,7 +156,7 @@ def test_a_mail_above_a_mebibyte_is_refused_and_the_door_stays_open(door, tenant
 
 def test_lmtp_answers_once_for_every_recipient(door, tenants):
     anna, ben = sent(tenants.a, "anna@kunde.example", "ben@kunde.example")
-    with socket.create_connection(("127.0.0.1", door.ports["lmtp"]), timeout=10) as line:
+    with socket.create_connection(("127.0.0.1", door.ports["lmtp"]), timeout=60) as line:
         talk = line.makefile("rwb")
 
         def say(command: str) -> bytes:

@@ -60,7 +60,7 @@ def test_a_bounce_comes_in_under_tls(secure, files, tenants, name):
 
 
 def test_without_a_certificate_nothing_is_offered_and_plain_text_goes_on(door):
-    with smtplib.SMTP("127.0.0.1", door.ports["smtp"], local_hostname="mx.example", timeout=20) as client:
+    with smtplib.SMTP("127.0.0.1", door.ports["smtp"], local_hostname="mx.example", timeout=60) as client:
         client.ehlo()
         assert not client.has_extn("starttls")
         assert client.docmd("STARTTLS")[0] == 500
@@ -68,7 +68,7 @@ def test_without_a_certificate_nothing_is_offered_and_plain_text_goes_on(door):
 
 
 def test_what_is_pipelined_behind_starttls_is_not_taken_for_tls(secure):
-    with socket.create_connection(("127.0.0.1", secure.ports["smtp"]), timeout=20) as plain:
+    with socket.create_connection(("127.0.0.1", secure.ports["smtp"]), timeout=60) as plain:
         plain.recv(1024)
         plain.sendall(b"EHLO mx.example\r\n")
         assert b"STARTTLS" in plain.recv(4096)
@@ -77,7 +77,7 @@ def test_what_is_pipelined_behind_starttls_is_not_taken_for_tls(secure):
 
 
 def test_the_conversation_begins_again_under_tls(secure, files):
-    with smtplib.SMTP("localhost", secure.ports["smtp"], local_hostname="mx.example", timeout=20) as client:
+    with smtplib.SMTP("localhost", secure.ports["smtp"], local_hostname="mx.example", timeout=60) as client:
         client.ehlo()
         client.mail("said@before.example")
         assert client.docmd("STARTTLS", "now")[0] == 501
@@ -88,14 +88,14 @@ def test_the_conversation_begins_again_under_tls(secure, files):
 
 
 def test_a_peer_that_cannot_agree_on_tls_harms_nobody_else(secure):
-    with socket.create_connection(("127.0.0.1", secure.ports["smtp"]), timeout=20) as plain:
+    with socket.create_connection(("127.0.0.1", secure.ports["smtp"]), timeout=60) as plain:
         plain.recv(1024)
         plain.sendall(b"STARTTLS\r\n")
         assert plain.recv(1024).startswith(b"220")
         plain.sendall(b"this is no TLS at all\r\n")
         while plain.recv(1024):
             pass
-    with smtplib.SMTP("127.0.0.1", secure.ports["smtp"], local_hostname="mx.example", timeout=20) as client:
+    with smtplib.SMTP("127.0.0.1", secure.ports["smtp"], local_hostname="mx.example", timeout=60) as client:
         assert client.noop()[0] == 250
 
 
@@ -103,7 +103,7 @@ def test_a_renewed_certificate_is_taken_up_and_a_broken_one_is_not(secure, files
     public, key = files
 
     def certificate_shown() -> bytes:
-        with smtplib.SMTP("localhost", secure.ports["smtp"], local_hostname="mx.example", timeout=20) as client:
+        with smtplib.SMTP("localhost", secure.ports["smtp"], local_hostname="mx.example", timeout=60) as client:
             context = ssl.create_default_context()
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
             client.starttls(context=context)
@@ -134,7 +134,7 @@ def test_the_settings_name_both_files_or_none(files, tmp_path, monkeypatch):
     opened = open_door(Settings(inbound_certificate=public, **asked))
     assert opened is not None
     try:
-        with smtplib.SMTP("localhost", opened.ports["smtp"], local_hostname="mx.example", timeout=20) as client:
+        with smtplib.SMTP("localhost", opened.ports["smtp"], local_hostname="mx.example", timeout=60) as client:
             client.starttls(context=trusting(public))
             assert client.noop()[0] == 250
     finally:

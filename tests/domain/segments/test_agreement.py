@@ -10,22 +10,24 @@ import pytest
 from conftest import make_tenant
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import false, select
+from sqlalchemy import select
 
 from domain.segments import rules
 from domain.segments.compile import Compiler
-from domain.segments.evaluate import Agreed, Bought, Did, Evaluator, Facts, Got
+from domain.segments.evaluate import Agreed, Bought, Did, Evaluator, Facts, Got, Said
 from domain.segments.moment import Moment
 from domain.segments.sentences import Speaker
 from kernel import db
 from kernel.errors import Invalid
 from kernel.ids import new_id
-from models import Activity, Campaign, Consent, ContactPoint, Conversion, Member, Message, Purchase
+from models import Activity, Campaign, Consent, ContactPoint, Conversion, Member, MemberInsight, Message, Purchase
 
 NOW = datetime(2026, 3, 30, 10, 30, tzinfo=UTC)
 ZONE = ZoneInfo("Europe/Berlin")  # the day before summer time began
 MOMENT = Moment(NOW, ZONE)
 WORDS = ["a", "ab", "ba", "%", "ä", "A"]
+OTHER = UUID(int=9)  # the segment of those who left
+TOPICS = ["trial", "course", "offer"]
 DOMAINS = ["x.example", "y.example"]
 TEXT_FIELDS = ["external_id", "first_name", "last_name", "language", "favourite_course"]
 TEXT_OPS = ["is", "contains", "starts_with"]
@@ -84,6 +86,10 @@ leaves = st.one_of(
     leaf("purchase", product=maybe(words), in_last_days=some_days, op=compare, amount=st.integers(0, 3)),
     leaf("purchase", product=maybe(words), in_last_days=some_days, op=compare, measure=st.just("sum"),
          amount=st.sampled_from([0, 100, 150, 300]), currency=st.sampled_from(["EUR", "CHF"])),
+    leaf("purchase", product=maybe(words), op=compare, measure=st.just("days_since"), amount=days),
+    leaf("insight", key=st.just("topic"), any_of=maybe(st.lists(st.sampled_from(TOPICS), min_size=1, max_size=2))),
+    leaf("insight", key=st.just("absent_until")),
+    leaf("segment", segment_id=st.just(str(OTHER))),
     leaf("campaign", did=st.sampled_from(["received", "opened", "clicked", "converted"]),
          campaign_id=maybe(st.sampled_from(CAMPAIGNS).map(str)), in_last_days=some_days),
 )  # fmt: skip
@@ -120,6 +126,7 @@ def anybody(pick: Random) -> Facts:
     addresses = [("email", f"a@{DOMAINS[0]}"), ("email", f"b@{DOMAINS[1]}"), ("sms", "+49171")]
     return Facts(
         fields,
+        segments={OTHER} if fields["status"] == "left" else set(),
         contacts=pick.sample(addresses, pick.randint(0, 3)),
         consents=[
             Agreed(channel, purpose, pick.choice(states), maybe_one(EDGES))
@@ -130,6 +137,11 @@ def anybody(pick: Random) -> Facts:
         activities=some(4, lambda: Did(word(), maybe_one(WORDS), at())),
         purchases=some(4, lambda: Bought(word(), pick.choice([0, 100, 150, 300]), pick.choice(["EUR", "CHF"]), at())),
         messages=[Got(each, *(maybe_one(EDGES) for _ in range(3))) for each in CAMPAIGNS if pick.random() < 0.6],
+        insights=[
+            Said(key, pick.choice(TOPICS) if key == "topic" else "2026-05-01", at())
+            for key in ("topic", "absent_until")
+            if pick.random() < 0.6
+        ],
         converted=some(2, lambda: (pick.choice(CAMPAIGNS), at())),
     )
 
@@ -180,6 +192,8 @@ def store(session, tenant_id: UUID, facts: Facts, campaigns: dict[UUID, UUID]) -
                 first_opened_at=got.opened, first_clicked_at=got.clicked,
             )
         )  # fmt: skip
+    evidence = {"evidence_message_id": new_id(), "source": "rules", "confidence": 1.0}
+    session.add_all(MemberInsight(**own, **evidence, **said._asdict()) for said in facts.insights)
     for campaign_id, at in facts.converted:
         session.add(
             Conversion(
@@ -195,9 +209,15 @@ def asked_both_ways(crowd, rule) -> set[UUID]:
     """Whom a rule means by the statement, after comparing it with the evaluator."""
     tenant_id, known = crowd
     read = rules.read(rule)
+    some = sorted(known)[::3]
     with db.tenant_session(tenant_id) as session:
-        condition = Compiler(tenant_id, MOMENT, lambda _: false()).condition(read)
-        found = set(session.execute(select(Member.id).where(Member.tenant_id == tenant_id, condition)).scalars())
+
+        def means(only=None):
+            condition = Compiler(tenant_id, MOMENT, lambda _: Member.status == "left", only).condition(read)
+            return set(session.execute(select(Member.id).where(Member.tenant_id == tenant_id, condition)).scalars())
+
+        found = means()
+        assert means(some) & set(some) == found & set(some)
     assert found == {member_id for member_id, facts in known.items() if Evaluator(MOMENT).holds(read, facts)}
     return found
 
@@ -234,6 +254,13 @@ def test_the_statement_and_the_evaluator_agree(crowd, rule):
         {"type": "activity", "subject": "a", "op": "exactly", "count": 0},
         {"type": "purchase", "measure": "sum", "op": "at_least", "amount": 250, "currency": "EUR", "in_last_days": 30},
         {"type": "purchase", "measure": "sum", "op": "at_most", "amount": 100, "currency": "CHF", "product": "a"},
+        *(
+            {"type": "purchase", "measure": "days_since", "op": op, "amount": n}
+            for op, n in (("at_least", 2), ("at_most", 1), ("exactly", 1))
+        ),
+        {"type": "insight", "key": "topic"},
+        {"type": "insight", "key": "topic", "any_of": ["trial", "offer"]},
+        {"type": "insight", "key": "absent_until"},
         *(
             {"type": "campaign", "did": did} | campaign | window
             for did in ("received", "opened", "clicked", "converted")
@@ -282,6 +309,11 @@ def test_a_rule_reads_back_as_it_was_stored_and_says_itself_in_two_languages(rul
         ({"type": "contact", "channel": "sms", "domains": ["x"]}, "rules.contact"),
         ({"type": "purchase", "measure": "sum", "op": "at_least", "amount": 1}, "rules.purchase"),
         ({"type": "purchase", "op": "at_least", "amount": 1.5}, "rules.purchase.amount"),
+        ({"type": "purchase", "measure": "days_since", "amount": 1, "in_last_days": 3}, "rules.purchase"),
+        ({"type": "insight", "key": "health"}, "rules.insight.key"),
+        ({"type": "insight", "key": "topic", "any_of": ["price"]}, "rules.insight"),
+        ({"type": "insight", "key": "absent_until", "any_of": ["2026-01-01"]}, "rules.insight"),
+        ({"type": "tag", "any_of": ["x"], "id": "Not an id"}, "rules.tag.id"),
         ({"type": "all", "rules": []}, "rules.all.rules"),
         ({"type": "not"}, "rules.not.rule"),
         ({"type": "all", "rules": [{"type": "any", "rules": [{"type": "x"}]}]}, "rules.all.rules.0.any.rules.0"),

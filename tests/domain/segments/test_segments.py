@@ -7,7 +7,7 @@ from sqlalchemy import select
 from domain.audience import selection
 from domain.campaigns import service as campaigns
 from domain.delivery import gate, materialise, queries
-from domain.segments import rules
+from domain.segments import membership, preview, resolve, rules
 from domain.segments import service as segments
 from kernel import db
 from kernel.errors import Conflict, Invalid, NotFound
@@ -44,7 +44,7 @@ def tagged(session, definition) -> list[list[str]]:
 def test_a_segment_counts_its_own_tenants_members(studio, tenants):
     with db.tenant_session(studio) as session:
         assert dynamic(session).member_count == 2
-        assert segments.look(session, {"type": "not", "rule": YOGA}).count == 1
+        assert preview.look(session, {"type": "not", "rule": YOGA}).count == 1
     with db.tenant_session(tenants.b) as session:
         assert dynamic(session).member_count == 2
 
@@ -106,7 +106,7 @@ def test_segments_refer_to_each_other_but_never_in_a_circle(studio):
 def test_references_have_a_depth(studio):
     with db.tenant_session(studio) as session:
         last = dynamic(session)
-        for n in range(segments.DEEPEST - 1):
+        for n in range(resolve.DEEPEST - 1):
             last = dynamic(session, refers(last.id), f"S{n}")
         with pytest.raises(Invalid, match="more than 5 deep"):
             dynamic(session, refers(last.id), "zu tief")
@@ -118,18 +118,18 @@ def test_static_members_are_put_and_taken_by_hand(studio, tenants):
     with db.tenant_session(studio) as session:
         ids = session.execute(select(Member.id).order_by(Member.id)).scalars().all()
         group = segments.create(session, name="VIP", kind="static", actor="t")
-        assert segments.add_members(session, group.id, ids[:2], actor="mara") == 2
-        assert segments.add_members(session, group.id, ids, actor="mara") == 1
+        assert membership.add(session, group.id, ids[:2], actor="mara") == 2
+        assert membership.add(session, group.id, ids, actor="mara") == 1
         assert group.member_count == 3
         assert set(session.execute(select(SegmentMember.created_by)).scalars()) == {"mara"}
-        segments.remove_member(session, group.id, ids[0], actor="t")
+        membership.take(session, group.id, ids[0], actor="t")
         assert group.member_count == 2
         with pytest.raises(NotFound):
-            segments.remove_member(session, group.id, ids[0], actor="t")
+            membership.take(session, group.id, ids[0], actor="t")
         with pytest.raises(NotFound):
-            segments.add_members(session, group.id, [foreign], actor="t")
+            membership.add(session, group.id, [foreign], actor="t")
         with pytest.raises(Conflict, match="dynamic"):
-            segments.add_members(session, dynamic(session).id, ids, actor="t")
+            membership.add(session, dynamic(session).id, ids, actor="t")
 
 
 @pytest.mark.parametrize(

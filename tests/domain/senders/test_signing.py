@@ -1,7 +1,6 @@
 """What a campaign sends is signed by the domain that it comes from, on the wire."""
 
 import re
-import time
 
 import make
 import pytest
@@ -36,10 +35,8 @@ def test_every_mail_verifies_and_covers_the_way_out(tenants):
         row = domains.add(session, domain="studio.example", actor="t")
         records = {record.name: record.value for record in domains.records(session, row)}
     judge = Judge(records)
-    started = time.monotonic()
     with SmtpSink() as sink:
         mails = sent(tenants.a, sink)
-    assert time.monotonic() - started < 30
     for mail in mails:
         assert judge.verdicts(mail, 2) == [True, True]
         covered = re.sub(rb"\s", b"", re.findall(rb"\sh=([^;]+);", mail)[0]).split(b":")

@@ -275,21 +275,21 @@ def test_taking_reads_indexes_alone(tenants, subscribe, analyse):
 
 def test_a_slow_answer_ends_after_the_time_even_when_bytes_keep_coming(receiver):
     listener = socket.create_server(("127.0.0.1", 0))
+    hung_up = threading.Event()
 
     def drip() -> None:
         connection, _ = listener.accept()
         with connection:
             try:
-                for _ in range(200):
+                for _ in range(2_000):
                     connection.sendall(b"H")
                     time.sleep(0.05)
             except OSError:
-                return
+                hung_up.set()
 
     threading.Thread(target=drip, daemon=True).start()
-    began = time.monotonic()
     answer = post(f"http://127.0.0.1:{listener.getsockname()[1]}/", {}, b"{}", egress.get_guard(), seconds=0.5)
     listener.close()
     assert answer.status is None
     assert "0.5 seconds" in answer.problem
-    assert time.monotonic() - began < 2
+    assert hung_up.wait(60)

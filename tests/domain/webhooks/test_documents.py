@@ -53,3 +53,18 @@ def test_the_shell_of_the_document_verifies_what_we_sign(tmp_path, altered, word
         ["sh", "-c", block("sh", "openssl")], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == word
+
+
+SOLD = {
+    "crm.campaign": ("created", "updated", "deleted", "started", "completed"),
+    "crm.campaign.recipient": ("sent", "opened", "clicked", "converted"),
+    "crm.segment": ("created", "updated", "member_added", "member_removed", "calculated"),
+    "crm.consent": ("granted", "withdrawn"),
+    "crm.gdpr": ("exported", "erased"),
+    "crm.plan": ("changed",),
+}
+
+
+@pytest.mark.parametrize("name", [f"{group}.{verb}" for group, verbs in SOLD.items() for verb in verbs])
+def test_every_event_that_was_promised_is_in_the_catalogue(name):
+    assert name in catalog.TYPES

@@ -54,7 +54,7 @@ def test_a_deliverer_that_is_killed_again_and_again_loses_no_event_and_keeps_the
         spawn(database, tenants.a).wait(120)
     finally:
         receiver.stdin.close()
-        receiver.wait(10)
+        receiver.wait(60)
         receiver.stdout.close()
     rows = lines_of(path)
     assert len({event_id for event_id, _, _ in rows}) == EVENTS
@@ -79,7 +79,7 @@ def spawn(database, tenant_id) -> subprocess.Popen[bytes]:
     )
 
 
-def wait_for(condition, seconds: float = 20) -> None:
+def wait_for(condition, seconds: float = 90) -> None:
     until = time.monotonic() + seconds
     while not condition() and time.monotonic() < until:
         time.sleep(0.005)

@@ -1,0 +1,155 @@
+"""Payloads of sequences, enrolments and the rehearsal."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import AwareDatetime, Field
+
+from api.schemas.base import Input, Output, Stamped
+from domain.sequences import rehearsal
+
+Name = Annotated[str, Field(min_length=1, max_length=200, examples=["Willkommen"])]
+Description = Annotated[str, Field(max_length=2_000)]
+Definition = Annotated[
+    dict[str, Any],
+    Field(
+        description="Trigger, steps, goals and re-entry (docs/sequences.md). Unknown types and keys are refused.",
+        examples=[
+            {
+                "trigger": {"type": "member_created"},
+                "steps": [
+                    {"type": "message", "key": "welcome", "channel": "email", "goal": "Begrüße neue Mitglieder"},
+                    {"type": "delay", "key": "three_days", "days": 3, "at": "10:00"},
+                    {
+                        "type": "condition",
+                        "key": "has_read",
+                        "test": {"type": "did", "what": "clicked", "step": "welcome"},
+                        "yes": "end",
+                    },
+                    {"type": "message", "key": "reminder", "channel": "email", "goal": "Lade zum Probetraining ein"},
+                ],
+                "goals": [{"type": "converted"}],
+                "reentry": {"allowed": False},
+            }
+        ],
+    ),
+]
+
+
+class SequenceIn(Input):
+    """A draft: each message step gets a campaign, whose text is written, previewed and approved as any other."""
+
+    name: Name
+    description: Description | None = None
+    definition: Definition
+
+
+class SequencePatch(Input):
+    """What changes; fields that are absent stay. A live sequence goes on as published until it is published anew."""
+
+    name: Name | None = None
+    description: Description | None = None
+    definition: Definition | None = None
+
+
+class SequenceOut(Stamped):
+    name: str
+    description: str | None
+    status: str = Field(description="draft, live, paused or archived.")
+    trigger: str
+    published: int = Field(description="The number of the version that members follow; 0: none yet.")
+    stop_reason: str | None = Field(description="Why it was paused, where the service did it.")
+    started_at: datetime | None
+
+
+class StepOut(Output):
+    """A step of the draft with its campaign, who waits at it, and its messages per state."""
+
+    key: str
+    type: str
+    waiting: int
+    held: int = Field(description="How many of those wait until the message may be sent.")
+    campaign_id: UUID | None
+    campaign_status: str | None
+    problem: str | None = Field(description="Why the draft's message could not be published, such as not_approved.")
+    holds: str | None = Field(description="Why nobody gets the published message now, such as approval_void.")
+    messages: dict[str, int]
+
+
+class SequenceDetail(SequenceOut):
+    definition: dict[str, Any]
+    unpublished: bool = Field(description="The draft says something else than what is published.")
+    enrolments: dict[str, int]
+    steps: list[StepOut]
+
+
+class VersionOut(Stamped):
+    n: int
+    definition: dict[str, Any]
+    campaigns: dict[str, UUID]
+
+
+class EnrolIn(Input):
+    member_ids: list[UUID] = Field(min_length=1, max_length=1_000)
+
+
+class EnrolledOut(Output):
+    """Who came in; the others are inside already, or were and may not come again."""
+
+    enrolled: int
+    member_ids: list[UUID]
+
+
+class EnrolmentOut(Stamped):
+    sequence_id: UUID
+    member_id: UUID | None
+    pass_n: int = Field(description="0 the first time, 1 the second.")
+    state: str = Field(description="active, completed or exited.")
+    reason: str | None = Field(
+        description="Why somebody left: unsubscribed, complained, bounced, goal, erased, manual."
+    )
+    why: str = Field(description="What let them in.")
+    step: str | None
+    since: datetime
+    due_at: datetime | None
+    done: list[str]
+    ended_at: datetime | None
+
+
+class StepCampaignOut(Output):
+    """The campaign to write and approve."""
+
+    campaign_id: UUID
+
+
+class RehearsalIn(Input):
+    """On whom, from when, and what they do with the messages. Without members: with the three newest ones."""
+
+    member_ids: list[UUID] = Field(default_factory=list, max_length=10)
+    member: dict[str, Any] | None = Field(
+        None,
+        description="An invented member instead.",
+        examples=[{"first_name": "Jörg", "time_zone": "Europe/Berlin", "tags": ["neu"]}],
+    )
+    does: dict[str, list[Literal["opened", "clicked", "converted"]]] = Field(
+        default_factory=dict, description="What they do, by message step.", examples=[{"welcome": ["opened"]}]
+    )
+    start: AwareDatetime | None = Field(None, description="When they come in; without it now.")
+    days: Annotated[int, Field(ge=1, le=rehearsal.LONGEST_DAYS, strict=True)] = 365
+
+
+class EntryOut(Output):
+    at: datetime
+    local: str = Field(description="The same on the member's clock.")
+    kind: str = Field(description="enrolled, message, wait, condition, tag, exit or completed.")
+    step: str | None
+    why: dict[str, str]
+    channel: str | None
+    sent_at: datetime | None = Field(description="When the message goes out: later than `at` in quiet hours.")
+    skipped: str | None = Field(description="Why the member would not get it now.")
+
+
+class RehearsedOut(Output):
+    member_id: UUID | None
+    entries: list[EntryOut]

@@ -1,0 +1,326 @@
+"""Reports: totals, rates and series, read from the roll-ups per day and from nothing else.
+
+Counts are by when a thing happened. Rates are by when the message was sent: of the messages sent in the period, the
+share that was opened until now. So no rate is above 1, whatever period is asked for.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from domain.analytics import periods, rollup
+from domain.analytics.periods import By, Span
+from domain.analytics.rollup import WHOLE
+from domain.delivery import queries as delivery
+from domain.plans import service as plans
+from domain.plans.catalog import ANALYTICS
+from kernel import db, log, outbox
+from models import Campaign, RollupDay, RollupPosition, Tenant, TrackedLink
+
+KIND = "analytics"
+SECTIONS = {"series": "standard", "channels": "standard", "links": "standard", "languages": "standard",
+            "variants": "advanced"}  # fmt: skip
+_OF_A_CAMPAIGN = {"links", "variants"}  # what means something within one campaign only
+_AT_ONCE = 2_000  # so many events may wait and are counted before somebody who asks gets the answer
+# Rate → of the messages counted by the second, the share that the first counts too. Both are by time of sending.
+RATES: Mapping[str, tuple[str, str]] = {
+    "reached": ("reached", "sent"),
+    "bounced": ("of_bounced", "attempted"),
+    "opened": ("of_opened", "reached"),
+    "clicked": ("of_clicked", "reached"),
+    "replied": ("of_replied", "reached"),
+    "converted": ("of_converted", "reached"),
+    "unsubscribed": ("of_unsubscribed", "reached"),
+    "complained": ("of_complained", "reached"),
+}
+COUNTS: tuple[str, ...] = tuple(
+    metric for metric in rollup.METRICS if not metric.startswith("of_") and metric not in {"value_minor", "attempted"}
+)
+_SUMS = [func.coalesce(func.sum(getattr(RollupDay, metric)), 0).label(metric) for metric in rollup.METRICS]
+Key = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A share with what it is a share of; None where there is nothing to divide by."""
+
+    numerator: int
+    denominator: int
+    per: str
+
+    @property
+    def value(self) -> float | None:
+        """Return the share, between 0 and 1."""
+        return self.numerator / self.denominator if self.denominator else None
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Everything counted of some messages; money by currency in its smallest unit."""
+
+    sums: Mapping[str, int]
+    values: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Return the counts by when things happened."""
+        return {metric: self.sums.get(metric, 0) for metric in COUNTS}
+
+    @property
+    def rates(self) -> dict[str, Rate]:
+        """Return the shares of what was sent in the period."""
+        return {
+            name: Rate(self.sums.get(part, 0), self.sums.get(whole, 0), whole) for name, (part, whole) in RATES.items()
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The figures of one day, week or month."""
+
+    span: Span
+    figures: Figures
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The figures of one link of a campaign's content."""
+
+    n: int
+    language: str
+    url: str | None
+    figures: Figures
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What is known of a campaign, or of a tenant, in a span. A section that the plan has not is None."""
+
+    span: Span
+    by: By
+    zone: str
+    level: str
+    as_of: datetime
+    behind: int
+    targeted: int
+    totals: Figures
+    skipped: Mapping[str, int]
+    failed: Mapping[str, int]
+    series: Sequence[Part] | None = None
+    channels: Mapping[str, Figures] | None = None
+    languages: Mapping[str, Figures] | None = None
+    links: Sequence[Link] | None = None
+    variants: Mapping[int | None, Figures] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which days, cut how, with which sections; no section named: all that the plan has."""
+
+    first: date | None = None
+    last: date | None = None
+    by: By = By.DAY
+    sections: frozenset[str] = frozenset()
+
+
+def overview(session: Session, asked: Asked) -> Report:
+    """Return the figures of all campaigns of the tenant; raises PlanLimit for a section that the plan has not."""
+    level, sections = _sections(session, asked.sections)
+    state, zone = freshen(session)
+    span = periods.span(asked.first, asked.last, zone)
+    targeted = sum(sum(each.values()) for each in delivery.counts_of_many(session, _started(session, span)).values())
+    return _report(session, asked, span, [], sections - _OF_A_CAMPAIGN, (level, state, zone, targeted))
+
+
+def performance(session: Session, campaign_id: UUID, asked: Asked) -> Report:
+    """Return the figures of one campaign, by default from its first day to its last with anything to count.
+
+    Raises NotFound for a campaign that is not here, PlanLimit for a section that the plan has not.
+    """
+    db.own(session, Campaign, campaign_id, "campaign")
+    level, sections = _sections(session, asked.sections)
+    state, zone = freshen(session)
+    own = [RollupDay.campaign_id == campaign_id]
+    span = _life(session, own, asked, zone)
+    targeted = sum(delivery.counts(session, campaign_id).values())
+    return _report(session, asked, span, own, sections, (level, state, zone, targeted), campaign_id)
+
+
+def freshen(session: Session) -> tuple[rollup.State, str]:
+    """Count the little that may wait, and return how far the figures are and the zone of their days.
+
+    Where much waits, a worker is told, and the answer says how much.
+    """
+    state = rollup.state(session)
+    position = session.get(RollupPosition, db.tenant_of(session))
+    zone = session.execute(select(Tenant.time_zone).where(Tenant.id == db.tenant_of(session))).scalar_one()
+    if position is None or position.zone != zone or 0 < state.behind <= _AT_ONCE:
+        _advance(session)
+        state = rollup.state(session)
+        position = session.get(RollupPosition, db.tenant_of(session))
+    if state.behind:
+        outbox.mark_due(session, KIND)
+    return state, position.zone if position else zone
+
+
+def _advance(session: Session) -> None:
+    try:
+        with session.begin_nested():
+            rollup.advance(session, most=_AT_ONCE)
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise
+        log.get("analytics").warning("figures.not_counted", error=type(error.orig).__name__)
+
+
+def _sections(session: Session, asked: frozenset[str]) -> tuple[str, frozenset[str]]:
+    for section in sorted(asked & SECTIONS.keys()):
+        plans.require_level(session, ANALYTICS, SECTIONS[section])
+    level = plans.require(session, ANALYTICS)
+    had = {name for name, least in SECTIONS.items() if _has(level, least)}
+    return level, frozenset(asked & had if asked else had)
+
+
+def _has(level: str, least: str) -> bool:
+    """Return whether a level of analytics is at least another."""
+    order = [each for each in ANALYTICS.levels if each is not None]
+    return order.index(level) >= order.index(least)
+
+
+def _started(session: Session, span: Span) -> list[UUID]:
+    """Return the campaigns with anything to count in a span."""
+    rows = session.execute(
+        select(RollupDay.campaign_id).where(*_within(session, span), RollupDay.link_n == WHOLE).distinct()
+    )
+    return list(rows.scalars())
+
+
+def _within(session: Session, span: Span) -> list[ColumnElement[bool]]:
+    return [
+        RollupDay.tenant_id == db.tenant_of(session), RollupDay.day >= span.first, RollupDay.day <= span.last
+    ]  # fmt: skip
+
+
+def _life(session: Session, own: Iterable[ColumnElement[bool]], asked: Asked, zone: str) -> Span:
+    known = session.execute(
+        select(func.min(RollupDay.day), func.max(RollupDay.day)).where(
+            RollupDay.tenant_id == db.tenant_of(session), *own
+        )
+    ).one()
+    last = asked.last or (max(known[1], asked.first or known[1]) if known[1] else None)
+    first = asked.first or (min(known[0], last or known[0]) if known[0] else last)
+    if first and last and asked.first is None:
+        first = max(first, date.fromordinal(last.toordinal() - periods.LONGEST + 1))
+    return periods.span(first, last, zone)
+
+
+def _report(
+    session: Session,
+    asked: Asked,
+    span: Span,
+    own: Sequence[ColumnElement[bool]],
+    sections: frozenset[str],
+    about: tuple[str, rollup.State, str, int],
+    campaign_id: UUID | None = None,
+) -> Report:
+    level, state, zone, targeted = about
+    where = [*_within(session, span), *own]
+    whole = [*where, RollupDay.link_n == WHOLE]
+    by_detail = _grouped(session, whole, [RollupDay.detail])
+    return Report(
+        span=span,
+        by=asked.by,
+        zone=zone,
+        level=level,
+        as_of=state.counted_at,
+        behind=state.behind,
+        targeted=targeted,
+        totals=_folded(by_detail).get((), Figures({})),
+        skipped=_by_reason(by_detail, "skipped"),
+        failed=_by_reason(by_detail, "failed"),
+        series=_series(session, whole, span, asked.by) if "series" in sections else None,
+        channels=_named(session, whole, RollupDay.channel) if "channels" in sections else None,
+        languages=_named(session, whole, RollupDay.language) if "languages" in sections else None,
+        variants=_variants(session, whole) if "variants" in sections else None,
+        links=_links(session, where, campaign_id) if campaign_id and "links" in sections else None,
+    )
+
+
+def _grouped(session: Session, where: Sequence[ColumnElement[bool]], by: Sequence[Any]) -> dict[Key, dict[str, int]]:
+    rows = session.execute(select(*by, *_SUMS).where(*where).group_by(*by)).all()
+    return {
+        tuple(row[: len(by)]): {
+            metric: int(n) for metric, n in zip(rollup.METRICS, row[len(by) :], strict=True) if n
+        }
+        for row in rows
+    }  # fmt: skip
+
+
+def _folded(by_detail: Mapping[Key, Mapping[str, int]]) -> dict[Key, Figures]:
+    """Bring rows whose key ends with the detail together: money by its currency, everything else in one sum."""
+    sums: dict[Key, dict[str, int]] = {}
+    values: dict[Key, dict[str, int]] = {}
+    for (*key, detail), figures in by_detail.items():
+        place = sums.setdefault(tuple(key), {})
+        for metric, n in figures.items():
+            place[metric] = place.get(metric, 0) + n
+        if value := figures.get("value_minor"):
+            values.setdefault(tuple(key), {})[detail] = value
+    return {key: Figures(found, dict(sorted(values.get(key, {}).items()))) for key, found in sums.items()}
+
+
+def _by_reason(by_detail: Mapping[Key, Mapping[str, int]], metric: str) -> dict[str, int]:
+    found = {key[-1]: figures[metric] for key, figures in by_detail.items() if figures.get(metric)}
+    return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _named(session: Session, where: Sequence[ColumnElement[bool]], column: Any) -> dict[str, Figures]:
+    found = _folded(_grouped(session, where, [column, RollupDay.detail]))
+    return {key[0]: figures for key, figures in sorted(found.items())}
+
+
+def _variants(session: Session, where: Sequence[ColumnElement[bool]]) -> dict[int | None, Figures]:
+    found = _folded(_grouped(session, where, [RollupDay.variant, RollupDay.detail]))
+    return {None if key[0] == WHOLE else key[0]: figures for key, figures in sorted(found.items())}
+
+
+def _series(session: Session, where: Sequence[ColumnElement[bool]], span: Span, by: By) -> list[Part]:
+    start = RollupDay.day if by is By.DAY else func.date_trunc(by.value, RollupDay.day)
+    found = {
+        _day(key[0]): figures for key, figures in _folded(_grouped(session, where, [start, RollupDay.detail])).items()
+    }
+    return [
+        Part(part, found.get(periods.start_of(part.first, by), Figures({}))) for part in periods.parts(span, by)
+    ]  # fmt: skip
+
+
+def _day(value: date | datetime) -> date:
+    return value.date() if isinstance(value, datetime) else value
+
+
+def _links(session: Session, where: Sequence[ColumnElement[bool]], campaign_id: UUID) -> list[Link]:
+    found = _folded(
+        _grouped(
+            session,
+            [*where, RollupDay.link_n >= 0],
+            [RollupDay.language, RollupDay.link_n, RollupDay.detail],
+        )
+    )
+    urls = {
+        (row.language, row.n): row.url
+        for row in session.execute(
+            select(TrackedLink.language, TrackedLink.n, TrackedLink.url).where(
+                TrackedLink.tenant_id == db.tenant_of(session), TrackedLink.campaign_id == campaign_id
+            )
+        )
+    }
+    return [
+        Link(n, language, urls.get((language, n)), found.get((language, n), Figures({})))
+        for language, n in sorted(urls.keys() | found.keys())
+    ]  # fmt: skip

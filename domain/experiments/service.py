@@ -1,0 +1,530 @@
+"""Comparisons from their first word to their last message: writing variants, looking, deciding, letting the rest go.
+
+A decision and the release of the messages that wait for it are one transaction: after any crash either nothing is
+decided, or everybody's message stands in the ledger as pending, to be claimed like every other.
+"""
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, SmallInteger, cast, func, literal, null, select, text, update
+from sqlalchemy.orm import Session
+from sqlalchemy.sql.selectable import CTE
+
+from domain.audit import service as audit
+from domain.campaigns import frame, revisions, schedule, zones
+from domain.campaigns import service as campaigns
+from domain.campaigns.lifecycle import Status
+from domain.content import checks, versions
+from domain.experiments import allocation, queries, rules
+from domain.experiments import evidence as proving
+from domain.experiments.evidence import Evidence
+from domain.experiments.queries import Seen
+from domain.experiments.rules import Judgement, Settings, Verdict
+from domain.plans import catalog
+from domain.plans import service as plans
+from domain.webhooks import events
+from kernel import clock, db, outbox
+from kernel.errors import Conflict, Invalid, NotFound
+from models import (
+    Campaign,
+    DraftRevision,
+    Experiment,
+    ExperimentDecision,
+    ExperimentLook,
+    Member,
+    Message,
+    TenantDue,
+)
+
+DUE = "experiments"
+PERSON = "person"  # the verdict of a decision that no rule made
+EVERY = timedelta(hours=1)
+WHILE_PAUSED = timedelta(minutes=10)
+LONGEST_SENDING = timedelta(hours=48)  # what of a test is not handed over by then is not waited for
+LONGEST_REASON = 1_000
+_ALTERNATIVES = "alternatives"
+_MOST_AT_ONCE = 20
+_GOING = (Status.SENDING, Status.SENT)
+_OVER = (Status.CANCELLED, Status.FAILED)
+
+_COUNT = text("""
+SELECT variant, reason, count(*) AS n FROM message
+WHERE tenant_id = :tenant AND campaign_id = :campaign AND (variant IS NOT NULL OR reason IN (:holdout, :waits))
+GROUP BY variant, reason
+""")
+_SEND_NONE = text("""
+WITH over AS (
+  UPDATE message SET state = 'skipped', reason = :no_winner, updated_at = clock_timestamp()
+  WHERE tenant_id = :tenant AND campaign_id = :campaign AND state = 'deferred' AND reason = :waits
+  RETURNING id
+)
+INSERT INTO message_event (tenant_id, campaign_id, message_id, kind, reason)
+SELECT :tenant, :campaign, id, 'skipped', :no_winner FROM over RETURNING id
+""")
+
+
+def write(
+    session: Session,
+    campaign_id: UUID,
+    *,
+    variants: Sequence[Mapping[str, Any]] | None,
+    settings: Settings,
+    parent_id: UUID | None,
+    actor: str,
+) -> DraftRevision:
+    """Store a revision that holds the variants B, C… beside A, the current text, and how they are compared.
+
+    A variant names, per language and channel, the fields that differ from A. None takes the alternatives that the
+    agent wrote with the draft. Raises PlanLimit, Conflict when `parent_id` is not the current draft, and Invalid.
+    """
+    campaign = campaigns.get(session, campaign_id)
+    plans.require(session, catalog.AB_TESTS)
+    campaign, parent = _on_current(session, campaign.id, parent_id)
+    content = copy.deepcopy(parent.content_json)
+    given = _alternatives(content, campaign.channel) if variants is None else variants
+    if settings.weights == (1,):
+        settings = replace(settings, weights=(1,) * (1 + len(given)))
+    if settings.arms != 1 + len(given):
+        raise Invalid("weights", f"has one number for each of the {1 + len(given)} variants, A first")
+    rules.checked(settings)
+    if settings.metric == "opens" and campaign.channel != "email":
+        raise Invalid("metric", "opens are known of e-mails only; compare clicks or conversions")
+    made = [_variant(content, campaign.channel, each, n) for n, each in enumerate(given, start=1)]
+    content.pop(_ALTERNATIVES, None)
+    content[versions.KEY] = {**settings.as_json(), "variants": made}
+    by_hand = variants is not None and bool(variants) and parent.origin != "human"
+    return _stored(session, campaign, parent, content, origin="mixed" if by_hand else parent.origin, actor=actor)
+
+
+def clear(session: Session, campaign_id: UUID, *, parent_id: UUID | None, actor: str) -> DraftRevision:
+    """Store a revision without variants and holdout. Raises NotFound where there are none, Conflict as `write`."""
+    campaign, parent = _on_current(session, campaign_id, parent_id)
+    if versions.KEY not in parent.content_json:
+        raise NotFound("A/B test")
+    content = {key: value for key, value in parent.content_json.items() if key != versions.KEY}
+    return _stored(session, campaign, parent, content, origin=parent.origin, actor=actor)
+
+
+def _on_current(session: Session, campaign_id: UUID, parent_id: UUID | None) -> tuple[Campaign, DraftRevision]:
+    campaign = campaigns.lock(session, campaign_id)
+    parent = revisions.current(session, campaign)
+    if parent_id is not None and parent.id != parent_id:
+        raise Conflict("There is a newer draft. Load it and write on that one.", code="superseded")
+    return campaign, parent
+
+
+def _stored(
+    session: Session, campaign: Campaign, parent: DraftRevision, content: dict[str, Any], *, origin: str, actor: str
+) -> DraftRevision:
+    found = checks.check_revision(content, frame.material(session, campaign, content, parent.sources_json))
+    made = revisions.store(
+        session,
+        campaign.id,
+        content_json=content,
+        origin=origin,
+        author=actor,
+        parent_id=parent.id,
+        sources=parent.sources_json,
+        claims=parent.claims_json,
+        findings=[finding.as_json() for finding in found],
+        prompt_versions=parent.prompt_versions,
+        plan=parent.plan_json,
+    )
+    compared = content.get(versions.KEY, {})
+    told = {key: value for key, value in compared.items() if key != "variants"}
+    action = "experiment.write" if compared else "experiment.clear"
+    audit.append(session, actor=actor, action=action, subject=str(campaign.id), revision=made.n, **told)
+    return made
+
+
+def _alternatives(content: Mapping[str, Any], channel: str) -> list[dict[str, Any]]:
+    others = content.get(_ALTERNATIVES) or {}
+    if not all(channel in others.get(language, {}) for language in content["languages"]):
+        raise Invalid("variants", "this draft has no alternative in every language; generate one, or write it by hand")
+    return [{"languages": {language: {channel: others[language][channel]} for language in content["languages"]}}]
+
+
+def _variant(content: Mapping[str, Any], channel: str, given: Mapping[str, Any], n: int) -> dict[str, Any]:
+    """Return a whole variant: what is given in the place of what A says."""
+    place = f"variants.{n - 1}.languages"
+    said = given.get("languages")
+    if not isinstance(said, Mapping) or set(said) != set(content["languages"]):
+        raise Invalid(place, f"holds exactly the languages of the draft: {', '.join(sorted(content['languages']))}")
+    made = {}
+    for language, channels in said.items():
+        own = content["languages"][language][channel]
+        words = channels.get(channel) if isinstance(channels, Mapping) else None
+        if not isinstance(words, Mapping) or not words:
+            raise Invalid(f"{place}.{language}.{channel}", "names the fields that differ from A, such as the subject")
+        whole = {**own, **words}
+        if whole == own:
+            raise Invalid(f"{place}.{language}.{channel}", "says what A says; change it")
+        made[language] = {channel: whole}
+    return {"languages": made}
+
+
+def begin(session: Session, campaign: Campaign) -> Experiment | None:
+    """Note what was allocated when the recipients were fixed; None where nothing is compared and nobody held out."""
+    revision = revisions.get(session, campaign.id, campaign.approved_revision_id or UUID(int=0))
+    settings = rules.settings_of(revision.content_json)
+    if settings is None:
+        return None
+    keys = {"tenant": campaign.tenant_id, "campaign": campaign.id, "holdout": rules.HOLDOUT, "waits": rules.WAITS}
+    counts = {(row.variant, row.reason): row.n for row in session.execute(_COUNT, keys)}
+    allocated = [sum(n for (variant, _), n in counts.items() if variant == arm) for arm in range(settings.arms)]
+    now, compares = clock.now(), settings.arms > 1
+    made = Experiment(
+        tenant_id=campaign.tenant_id,
+        campaign_id=campaign.id,
+        revision_id=revision.id,
+        seed=allocation.seed_of(campaign.id),
+        settings=settings.as_json(),
+        allocated=allocated,
+        waiting=counts.get((None, rules.WAITS), 0),
+        held_out=counts.get((None, rules.HOLDOUT), 0),
+        status="testing" if compares else "measuring",
+        began_at=now,
+        next_look_at=now + EVERY if compares else None,
+        created_by=campaign.approved_by,
+    )
+    session.add(made)
+    session.flush()
+    if made.next_look_at is not None:
+        outbox.mark_due(session, DUE, made.next_look_at)
+    sizes = {"variants": allocated, "waiting": made.waiting, "held_out": made.held_out}
+    audit.append(session, actor="system", action="experiment.begin", subject=str(campaign.id), **sizes)
+    return made
+
+
+def settings_of(experiment: Experiment) -> Settings:
+    """Return how a running comparison is made."""
+    return Settings(**{**experiment.settings, "weights": tuple(experiment.settings["weights"])})
+
+
+def due(session: Session) -> list[UUID]:
+    """Return the campaigns whose comparison is due to be looked at, and note when to come again."""
+    now, tenant_id = clock.now(), db.tenant_of(session)
+    open_ = (Experiment.tenant_id == tenant_id, Experiment.status == "testing")
+    rows = session.execute(
+        select(Experiment.campaign_id)
+        .where(*open_, Experiment.next_look_at <= now)
+        .order_by(Experiment.next_look_at)
+        .limit(_MOST_AT_ONCE)
+    )
+    return list(rows.scalars())
+
+
+_REST = text("""
+WITH nearest AS (SELECT min(next_look_at) AS at FROM experiment WHERE tenant_id = :tenant AND status = 'testing'),
+gone AS (DELETE FROM tenant_due d USING nearest
+  WHERE d.tenant_id = :tenant AND d.kind = :kind AND nearest.at IS NULL)
+UPDATE tenant_due d SET next_due_at = nearest.at FROM nearest
+WHERE d.tenant_id = :tenant AND d.kind = :kind AND nearest.at IS NOT NULL
+""")
+
+
+def rest(session: Session) -> None:
+    """Note when the next look of any comparison of the tenant is due; the mark is locked before anything is read."""
+    tenant_id = db.tenant_of(session)
+    session.execute(
+        select(TenantDue.kind).where(TenantDue.tenant_id == tenant_id, TenantDue.kind == DUE).with_for_update()
+    )
+    session.execute(_REST, {"tenant": db.tenant_of(session), "kind": DUE})
+
+
+def look(session: Session, campaign_id: UUID) -> Judgement | None:
+    """Look at a test once: count, add to the evidence, keep both, and decide where the rules say so.
+
+    None where there is nothing to look at: another decided first, or the campaign is paused and will be looked at
+    again, or it was ended.
+    """
+    campaign = campaigns.lock(session, campaign_id)
+    experiment = queries.find(session, campaign.id, lock=True)
+    if experiment is None or experiment.status != "testing":
+        return None
+    now = clock.now()
+    if campaign.status in _OVER:
+        _stop(session, experiment)
+        return None
+    if campaign.status not in _GOING:
+        experiment.next_look_at = now + WHILE_PAUSED
+        return None
+    experiment.next_look_at = now + EVERY
+    settings, before = settings_of(experiment), queries.last_look(session, experiment)
+    found = queries.seen(session, experiment, settings)
+    proofs = _proofs(experiment, settings, found, before)
+    over = _over(experiment, settings, found, now)
+    judged = rules.judge(settings, found.arms, proofs, over=over)
+    _keep(session, experiment, found, proofs, judged, now)
+    if judged.verdict != Verdict.WAITING:
+        _decide(session, campaign, experiment, judged, found)
+    session.flush()
+    return judged
+
+
+def _stop(session: Session, experiment: Experiment) -> None:
+    """The campaign was ended: nothing is left to decide."""
+    experiment.status, experiment.next_look_at = "stopped", None
+    _log(session, experiment, verdict="stopped", outcome="stop", winner=None, actor="system", figures={})
+    session.flush()
+
+
+def _over(experiment: Experiment, settings: Settings, found: Seen, now: datetime) -> bool:
+    """Return whether the test's time is up; it runs from the moment at which its last message was handed over."""
+    if experiment.test_sent_at is None and (found.open == 0 or now >= experiment.began_at + LONGEST_SENDING):
+        experiment.test_sent_at = found.last or now
+    if experiment.test_sent_at is None:
+        return False
+    end = experiment.test_sent_at + timedelta(hours=settings.hours)
+    if now < end < now + EVERY:
+        experiment.next_look_at = end
+    return now >= end
+
+
+def proofs_of(look_: ExperimentLook | None, settings: Settings) -> list[Evidence]:
+    """Return the evidence of every arm after A as it was kept with a look."""
+    if look_ is None:
+        return [Evidence()] * (settings.arms - 1)
+    return [Evidence(tuple(each["better"]), tuple(each["worse"])) for each in look_.evidence]
+
+
+def _proofs(experiment: Experiment, settings: Settings, found: Seen, before: ExperimentLook | None) -> list[Evidence]:
+    """Add what came since the look before to the evidence."""
+    known = proofs_of(before, settings)
+    past = [rules.arm_from(each).responses for each in before.arms] if before else [0] * settings.arms
+    since = before.at if before else experiment.began_at
+    amounts: list[list[float]] = [[] for _ in range(settings.arms)]
+    for buyer in found.buyers:
+        if buyer.first > since and buyer.amount > 0:
+            amounts[buyer.variant].append(float(buyer.amount))
+    everybody = [buyer.amount for buyer in found.buyers if buyer.amount > 0]
+    usual = sum(everybody) / len(everybody) if everybody else 0.0
+    made = []
+    for n, proof in enumerate(known, start=1):
+        left = (found.arms[0].n - past[0], found.arms[n].n - past[n])
+        if settings.metric == "revenue":
+            pair = (amounts[0], amounts[n])
+            made.append(proving.after_amounts(proof, left=left, new=pair, scale=usual, most=_CAPPED * usual))
+        else:
+            new = (found.arms[0].responses - past[0], found.arms[n].responses - past[n])
+            made.append(proving.after_responses(proof, left=left, new=new))
+    return made
+
+
+_CAPPED = 5.0  # so many usual amounts count of one buyer, so that a single large one decides nothing
+
+
+def _keep(
+    session: Session, experiment: Experiment, found: Seen, proofs: Sequence[Evidence], judged: Judgement, now: datetime
+) -> None:
+    experiment.looks += 1
+    session.add(
+        ExperimentLook(
+            tenant_id=experiment.tenant_id,
+            experiment_id=experiment.id,
+            n=experiment.looks,
+            at=now,
+            arms=[arm.as_json() for arm in found.arms],
+            evidence=[{"better": list(proof.better), "worse": list(proof.worse)} for proof in proofs],
+            sample_ratio_p=judged.sample_ratio_p,
+            verdict=judged.verdict,
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Course:
+    """What follows from a decision: which variant the rest gets, or none, or an even split, or a question."""
+
+    outcome: str
+    winner: int | None = None
+
+
+_COURSES = {
+    "send_a": _Course("send", 0),
+    "send_none": _Course("send_none"),
+    "split": _Course("split"),
+    "ask": _Course("ask"),
+}
+
+
+def _decide(session: Session, campaign: Campaign, experiment: Experiment, judged: Judgement, found: Seen) -> None:
+    """Follow the rules that were approved; a sample ratio that cannot be is always a question."""
+    course = _COURSES[settings_of(experiment).no_winner]
+    if judged.verdict == Verdict.WINNER:
+        course = _Course("send", judged.winner)
+    elif judged.verdict == Verdict.SAMPLE_RATIO:
+        course = _COURSES["ask"]
+    winner = judged.winner if judged.verdict == Verdict.WINNER else None
+    _follow(
+        session, campaign, experiment, course, winner=winner, verdict=judged.verdict, actor="system", found=found,
+        judged=judged,
+    )  # fmt: skip
+
+
+def decide(
+    session: Session, campaign_id: UUID, *, outcome: str, variant: int | None, reason: str, actor: str
+) -> Experiment:
+    """Decide as a person, with a reason: send a variant to the rest, send none, or split it evenly.
+
+    Raises NotFound, Invalid for a variant that there is not or without a reason, and Conflict once it is decided.
+    """
+    campaign = campaigns.lock(session, campaign_id)
+    experiment = queries.get(session, campaign.id, lock=True)
+    settings = settings_of(experiment)
+    if experiment.status not in {"testing", "asking"}:
+        raise Conflict("It is decided already, and the rest was let go.", code="already_decided")
+    if campaign.status in _OVER:
+        raise Conflict("The campaign was ended; nothing is left to decide.", code="campaign_over")
+    if not reason.strip() or len(reason) > LONGEST_REASON:
+        raise Invalid("reason", f"say in 1 to {LONGEST_REASON} characters why you decide")
+    if (outcome == "send") != (variant is not None) or not 0 <= (variant or 0) < settings.arms:
+        raise Invalid("variant", f"names one of A to {versions.letter(settings.arms - 1)} where one is sent")
+    found = queries.seen(session, experiment, settings)
+    proofs = proofs_of(queries.last_look(session, experiment), settings)
+    judged = rules.judge(settings, found.arms, proofs, over=False)
+    course = _Course(outcome, variant)
+    _follow(
+        session, campaign, experiment, course, winner=variant, verdict=PERSON, actor=actor, found=found,
+        judged=judged, reason=reason.strip(),
+    )  # fmt: skip
+    session.flush()
+    return experiment
+
+
+def _follow(
+    session: Session,
+    campaign: Campaign,
+    experiment: Experiment,
+    course: _Course,
+    *,
+    winner: int | None,
+    verdict: str,
+    actor: str,
+    found: Seen,
+    judged: Judgement,
+    reason: str | None = None,
+) -> None:
+    released = _let_go(session, campaign, experiment, course)
+    asks = course.outcome == "ask"
+    experiment.status, experiment.next_look_at = ("asking" if asks else "decided"), None
+    experiment.winner = winner
+    experiment.decided_at = None if asks else clock.now()
+    figures = {
+        "arms": [arm.as_json() for arm in found.arms],
+        "comparisons": [
+            {"variant": versions.letter(each.arm), "difference": each.difference, "low": each.interval.low,
+             "high": each.interval.high, "p": each.corrected, "evidence": each.evidence}
+            for each in judged.comparisons
+        ],
+        "sample_ratio_p": judged.sample_ratio_p,
+        "needed": judged.needed,
+    }  # fmt: skip
+    _log(
+        session, experiment, verdict=verdict, outcome=course.outcome, winner=course.winner, actor=actor,
+        figures=figures, reason=reason, released=released,
+    )  # fmt: skip
+    told = {"verdict": str(verdict), "outcome": course.outcome}
+    if course.winner is not None:
+        told["variant"] = versions.letter(course.winner)
+    kind = "crm.campaign.ab_test.asks" if asks else "crm.campaign.ab_test.decided"
+    events.emit(session, kind, aggregate="campaign", id=campaign.id, **told)
+    audit.append(
+        session, actor=actor, action="experiment.decide", subject=str(campaign.id), reason=reason, released=released,
+        **told,
+    )  # fmt: skip
+    outbox.mark_due(session, "campaigns")
+
+
+def _log(
+    session: Session,
+    experiment: Experiment,
+    *,
+    verdict: str,
+    outcome: str,
+    winner: int | None,
+    actor: str,
+    figures: dict[str, Any],
+    reason: str | None = None,
+    released: int = 0,
+) -> None:
+    session.add(
+        ExperimentDecision(
+            tenant_id=experiment.tenant_id,
+            experiment_id=experiment.id,
+            at=clock.now(),
+            verdict=verdict,
+            outcome=outcome,
+            winner=winner,
+            actor=actor,
+            created_by=actor,
+            reason=reason,
+            figures=figures,
+            released=released,
+        )
+    )
+
+
+def _let_go(session: Session, campaign: Campaign, experiment: Experiment, course: _Course) -> int:
+    """Give the messages that wait their variant, in one statement, or end them; returns how many it was."""
+    keys = {"tenant": campaign.tenant_id, "campaign": campaign.id, "waits": rules.WAITS, "no_winner": rules.NO_WINNER}
+    if course.outcome == "ask":
+        return 0
+    if course.outcome == "send_none":
+        return len(session.execute(_SEND_NONE, keys).all())
+    arms = settings_of(experiment).arms
+    place = func.row_number().over(order_by=allocation.order_of(experiment.seed, Message.id)) - 1
+    variant = literal(course.winner) if course.winner is not None else func.mod(place, arms)
+    freed = (
+        select(
+            Message.id,
+            Message.member_id,
+            Member.time_zone.label("zone"),
+            cast(variant, SmallInteger).label("variant"),
+        )
+        .outerjoin(Member, (Member.tenant_id == campaign.tenant_id) & (Member.id == Message.member_id))
+        .where(
+            Message.tenant_id == campaign.tenant_id,
+            Message.campaign_id == campaign.id,
+            Message.state == "deferred",
+            Message.reason == rules.WAITS,
+        )
+        .cte("freed")
+        .prefix_with("MATERIALIZED")
+    )
+    done = session.execute(
+        update(Message)
+        .where(Message.tenant_id == campaign.tenant_id, Message.id == freed.c.id)
+        .values(
+            state="pending", reason=null(), variant=freed.c.variant, not_before=_due(session, campaign, freed),
+        )
+        .returning(Message.id)
+        .execution_options(synchronize_session=False)
+    )  # fmt: skip
+    return len(done.all())
+
+
+def _due(session: Session, campaign: Campaign, freed: CTE) -> ColumnElement[datetime]:
+    """The rest gets it at once; where each member's own clock counts, when it next shows the planned time."""
+    if not (campaign.schedule or {}).get("per_member"):
+        return func.clock_timestamp()
+    planned = _next_round(campaign.schedule or {}, [None, *zones.names(session)], clock.now())
+    return zones.choose(session, planned, freed.c.zone, freed.c.member_id)
+
+
+def _next_round(wish: Mapping[str, Any], names: Sequence[str | None], now: datetime) -> dict[str | None, datetime]:
+    """Return, per zone, the next moment at which a clock there shows the planned time of day."""
+    wall, _zone, _per_member = schedule.read(wish)
+    first = (now - timedelta(days=1)).date()
+    found: dict[str | None, datetime] = {}
+    for days in range(4):
+        at = datetime.combine(first + timedelta(days=days), wall.time()).isoformat()
+        for name, instant in schedule.instants({**wish, "at": at}, names).items():
+            if instant >= now:
+                found.setdefault(name, instant)
+    return found

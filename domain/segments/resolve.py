@@ -1,0 +1,106 @@
+"""From segments to conditions: what their rules mean, with those that they refer to and what people corrected."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, and_, not_, or_, select
+from sqlalchemy.orm import Session
+
+from domain.segments import depends, moment, rules, tree
+from domain.segments.compile import Compiler, any_of
+from domain.segments.depends import Depends
+from kernel import db
+from kernel.errors import Invalid, NotFound
+from models import Member, Segment, SegmentMember
+
+DEEPEST = 5
+
+
+class Resolver:
+    """Turns rules into conditions, looking up the segments they refer to; `only` as in `Compiler`."""
+
+    def __init__(self, session: Session, at: moment.Moment, only: Sequence[UUID] | None = None) -> None:
+        self._session = session
+        self._moment = at
+        self._only = only
+        self._tenant_id = db.tenant_of(session)
+
+    def condition(self, rule: Any, above: tuple[UUID, ...] = ()) -> ColumnElement[bool]:
+        """Return the condition of a checked rule.
+
+        Raises Invalid for a segment that is gone or not active, that refers to itself, or DEEPEST references deep.
+        """
+        return Compiler(
+            self._tenant_id, self._moment, lambda segment_id: self.of(segment_id, above), self._only
+        ).condition(rule)
+
+    def of(self, segment_id: UUID, above: tuple[UUID, ...] = ()) -> ColumnElement[bool]:
+        """Return who is in a segment, as a condition; raises as `condition`."""
+        _bounded(segment_id, above)
+        segment = living(self._session, segment_id)
+        if segment.kind == "static":
+            return self._put(segment_id, "added")
+        by_rule = self.condition(rules.read(segment.rules), (*above, segment_id))
+        if segment.kind == "dynamic":
+            return by_rule
+        return or_(self._put(segment_id, "added"), and_(by_rule, not_(self._put(segment_id, "removed"))))
+
+    def _put(self, segment_id: UUID, by_hand: str) -> ColumnElement[bool]:
+        rows = select(SegmentMember.member_id).where(
+            SegmentMember.tenant_id == self._tenant_id,
+            SegmentMember.segment_id == segment_id,
+            SegmentMember.by_hand == by_hand,
+        )
+        return Member.id.in_(rows if self._only is None else rows.where(SegmentMember.member_id == any_of(self._only)))
+
+
+def _bounded(segment_id: UUID, above: tuple[UUID, ...]) -> None:
+    if segment_id in above:
+        raise Invalid("rules", "the segment refers to itself, directly or through others")
+    if len(above) >= DEEPEST:
+        raise Invalid("rules", f"segments refer to each other more than {DEEPEST} deep")
+
+
+def living(session: Session, segment_id: UUID) -> Segment:
+    """Return a segment that can be used; raises Invalid for one that is gone, inactive or archived."""
+    try:
+        segment = db.own(session, Segment, segment_id, "segment")
+    except NotFound:
+        raise Invalid("segment_id", f"there is no segment {segment_id}; choose another one") from None
+    if segment.status != "active":
+        raise Invalid("segment_id", f"the segment '{segment.name}' is {segment.status}; activate it or choose another")
+    return segment
+
+
+def fingerprint(session: Session, segment_id: UUID, above: tuple[UUID, ...] = ()) -> Any:
+    """Return what decides who is in a segment, with those it refers to.
+
+    None for one that is gone, not active or broken, or that refers to such a one.
+    """
+    try:
+        _bounded(segment_id, above)
+        segment = living(session, segment_id)
+        if segment.rules is None:
+            return "static"
+        inner = sorted(rules.segments_of(rules.read(segment.rules)), key=str)
+    except Invalid:
+        return None
+    found = [[str(each), fingerprint(session, each, (*above, segment_id))] for each in inner]
+    return None if any(each is None for _, each in found) else [tree.bare(segment.rules), found]
+
+
+def depends_of(session: Session, rule: Any, above: tuple[UUID, ...] = ()) -> Depends:
+    """Return what the answer of a rule depends on, through the segments that it refers to; raises as `condition`."""
+    found = depends.of(rule)
+    for segment_id in rules.segments_of(rule):
+        _bounded(segment_id, above)
+        segment = living(session, segment_id)
+        if segment.rules is not None:
+            found |= depends_of(session, rules.read(segment.rules), (*above, segment_id))
+    return found
+
+
+def members(session: Session, condition: ColumnElement[bool]) -> Select[UUID]:
+    """Return the statement of the ids of the members for whom a condition holds."""
+    return select(Member.id).where(Member.tenant_id == db.tenant_of(session), condition)

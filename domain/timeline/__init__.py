@@ -1,0 +1,1 @@
+"""Everything that happened with one member, in one list."""
