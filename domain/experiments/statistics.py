@@ -117,7 +117,7 @@ def wilson(successes: int, n: int, alpha: float = 0.05) -> Interval:
     rate = successes / n
     middle = (rate + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
-    return Interval(max(0.0, middle - half), min(1.0, middle + half))
+    return Interval(middle - half if successes else 0.0, middle + half if successes < n else 1.0)
 
 
 def newcombe(successes: tuple[int, int], sizes: tuple[int, int], alpha: float = 0.05) -> Interval:

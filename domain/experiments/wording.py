@@ -280,8 +280,16 @@ def effect(found: Effect, currency: str, language: str) -> str:
     )
 
 
+_ASK = {
+    "de": "Gib an, wie viele Personen je Variante es gibt (per_arm) oder welcher Unterschied zählt (effect).",
+    "en": "Say how many people each variant has (per_arm), or which difference counts (effect).",
+}
+
+
 def plan(design: planner.Design, per_arm: int | None, effect_: float | None, language: str) -> list[str]:
-    """Say what a test of this size finds, and how large it must be."""
+    """Say what a test of this size finds, and how large it must be; without either, what to ask for."""
+    if per_arm is None and effect_ is None:
+        return [_ASK[language]]
     found = []
     base = percent(design.base, language)
     if per_arm is not None:

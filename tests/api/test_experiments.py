@@ -102,6 +102,7 @@ def test_the_planner_answers_in_words_and_refuses_nonsense(clients):
     assert a.get("/ab-tests/plan", params={"base_rate": 1.5}).status_code == 422
     beyond = a.get("/ab-tests/plan", params={"base_rate": 0.9, "effect": 0.2}).json()
     assert beyond["needed"] is None
+    assert "per_arm" in a.get("/ab-tests/plan").json()["sentences"]["en"][0]
 
 
 def test_variants_go_again_and_plans_below_have_none(studio, clients):
