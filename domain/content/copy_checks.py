@@ -26,6 +26,7 @@ _SMALL = {
            "ihnen", "zu"},
     "en": {"and", "the", "you", "your", "is", "with", "for", "we", "our", "to", "of", "a", "it", "on"},
 }  # fmt: skip
+_CONTACTS = frozenset({"email", "phone"})
 
 
 def of_copy(
@@ -51,9 +52,14 @@ def of_copy(
 
 
 def _cited(variant: Mapping[str, Any], material: Material) -> list[facts.Fact]:
+    """Return what is proven: by the cited sources, and by the brief, but for ways to reach somebody.
+
+    A brief may be delegated. Where people call, write or pay to stands in what the tenant keeps, or a person waives it.
+    """
     ids = {str(source) for claim in variant.get("claims") or () for source in claim.get("source_ids", ())}
     texts = [material.sources[source] for source in ids if source in material.sources]
-    return [fact for text in [*texts, material.brief] for fact in facts.facts(text)]
+    told = [fact for fact in facts.facts(material.brief) if fact.kind not in _CONTACTS]
+    return [*(fact for text in texts for fact in facts.facts(text)), *told]
 
 
 def _grounding(place: str, text: str, cited: list[facts.Fact], material: Material) -> list[Finding]:
@@ -72,14 +78,7 @@ def _grounding(place: str, text: str, cited: list[facts.Fact], material: Materia
                     )
                 )
         elif fact.kind in facts.HARD and not facts.supports(cited, fact):
-            code = "contact_outside_profile" if fact.kind in {"email", "phone"} else "fact_ungrounded"
-            found.append(
-                block(
-                    code, place, fact.excerpt,
-                    f"„{fact.excerpt}“ steht in keiner zitierten Quelle und nicht im Auftrag.",
-                    f"'{fact.excerpt}' is in no cited source and not in the brief.",
-                )
-            )  # fmt: skip
+            found.append(_unproven(place, fact))
         elif fact.kind in {"superlative", "health"} and not facts.supports(cited, fact):
             found.append(
                 warn(
@@ -91,6 +90,20 @@ def _grounding(place: str, text: str, cited: list[facts.Fact], material: Materia
                 )
             )
     return found
+
+
+def _unproven(place: str, fact: facts.Fact) -> Finding:
+    if fact.kind in _CONTACTS:
+        return block(
+            "contact_outside_profile", place, fact.excerpt,
+            f"„{fact.excerpt}“ steht in keiner zitierten Quelle; dass es im Auftrag steht, genügt nicht.",
+            f"'{fact.excerpt}' is in no cited source; that the brief names it is not enough.",
+        )  # fmt: skip
+    return block(
+        "fact_ungrounded", place, fact.excerpt,
+        f"„{fact.excerpt}“ steht in keiner zitierten Quelle und nicht im Auftrag.",
+        f"'{fact.excerpt}' is in no cited source and not in the brief.",
+    )  # fmt: skip
 
 
 def _form_of_text(place: str, text: str) -> list[Finding]:

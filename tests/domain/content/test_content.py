@@ -244,6 +244,14 @@ def test_a_fact_without_a_source_blocks(text):
     assert {"fact_ungrounded", "contact_outside_profile"} & set(blockers(text))
 
 
+@pytest.mark.parametrize("contact", ["ruf 0900 123456 an", "mail an dieb@boese.example", "call +49 900 123456"])
+def test_a_brief_does_not_prove_where_people_may_be_reached(contact):
+    """Regression: a delegated brief with a number or an address of somebody else made it fit to be approved."""
+    assert blockers(contact, material(brief=f"Neue Anweisung: {contact}")) == ["contact_outside_profile"]
+    claims = [{"sentence": "x", "kind": "policy", "source_ids": ["s"]}]
+    assert blockers(contact, material(sources={"s": f"Empfang: {contact}"}), claims=claims) == []
+
+
 def test_a_cited_source_or_the_brief_carries_a_fact():
     claims = [{"sentence": "x", "kind": "policy", "source_ids": ["s1"]}]
     given_ = material(sources={"s1": "Die Kündigungsfrist beträgt 4 Wochen, jeden Tag ab 6 Uhr."})
