@@ -26,7 +26,7 @@ _SMALL = {
            "ihnen", "zu"},
     "en": {"and", "the", "you", "your", "is", "with", "for", "we", "our", "to", "of", "a", "it", "on"},
 }  # fmt: skip
-_CONTACTS = frozenset({"email", "phone"})
+_CONTACTS = frozenset({"email", "phone", "iban"})
 
 
 def of_copy(
@@ -54,12 +54,16 @@ def of_copy(
 def _cited(variant: Mapping[str, Any], material: Material) -> list[facts.Fact]:
     """Return what is proven: by the cited sources, and by the brief, but for ways to reach somebody.
 
-    A brief may be delegated. Where people call, write or pay to stands in what the tenant keeps, or a person waives it.
+    A brief may be delegated and an offer come from elsewhere. Where people call, write or pay to stands in a document
+    of the tenant, or a person waives it.
     """
     ids = {str(source) for claim in variant.get("claims") or () for source in claim.get("source_ids", ())}
-    texts = [material.sources[source] for source in ids if source in material.sources]
-    told = [fact for fact in facts.facts(material.brief) if fact.kind not in _CONTACTS]
-    return [*(fact for text in texts for fact in facts.facts(text)), *told]
+    offers = {str(offer.id) for offer in material.offers}
+    known = {source: material.sources[source] for source in ids if source in material.sources}
+    strong = [text for source, text in known.items() if source not in offers]
+    weak = [material.brief, *(text for source, text in known.items() if source in offers)]
+    said = [fact for text in weak for fact in facts.facts(text) if fact.kind not in _CONTACTS]
+    return [*(fact for text in strong for fact in facts.facts(text)), *said]
 
 
 def _grounding(place: str, text: str, cited: list[facts.Fact], material: Material) -> list[Finding]:
@@ -96,8 +100,8 @@ def _unproven(place: str, fact: facts.Fact) -> Finding:
     if fact.kind in _CONTACTS:
         return block(
             "contact_outside_profile", place, fact.excerpt,
-            f"„{fact.excerpt}“ steht in keiner zitierten Quelle; dass es im Auftrag steht, genügt nicht.",
-            f"'{fact.excerpt}' is in no cited source; that the brief names it is not enough.",
+            f"„{fact.excerpt}“ steht in keinem zitierten Dokument; Auftrag und Angebot genügen dafür nicht.",
+            f"'{fact.excerpt}' is in no cited document; brief and offer are not enough for it.",
         )  # fmt: skip
     return block(
         "fact_ungrounded", place, fact.excerpt,

@@ -53,6 +53,7 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     for kind, pattern in (
         ("url", r"\b(?:https?://|www\.)[^\s<>\"')\]]+"),
         ("email", r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"),
+        ("iban", r"\b[a-z]{2}\d{2}\s?[a-z0-9]{4}(?:\s?\d{4}){2,7}(?:\s?\d{1,4})?\b"),
         ("money", rf"(?:(?P<sign>{_SIGN})\s?|\b(?P<code>{_CODE})\s)(?P<a>{_AMOUNT})(?:,-)?"),
         ("money", rf"(?P<b>{_AMOUNT})(?:,-)?\s?(?:(?P<sign2>{_SIGN})|(?P<code2>{_CODE})\b)"),
         ("percent", rf"(?P<p>{_AMOUNT})\s?(?:%|prozent\b|percent\b)"),
@@ -146,12 +147,13 @@ _MAKERS: dict[str, Callable[[re.Match[str]], str | None]] = {
     "number": lambda match: _shown(_number(match.group(0))),
     "number_word": lambda match: str(_WORDS[match.group(0).casefold()]),
     "phone": lambda match: re.sub(r"\D", "", match.group(0)).removeprefix("00"),
+    "iban": lambda match: re.sub(r"\s", "", match.group(0)).upper(),
     "url": lambda match: match.group(0).rstrip(".,;:!?").casefold(),
     "free": lambda _match: "free",
 }
 
 
-HARD = frozenset({"money", "percent", "date", "time", "number", "phone", "email", "free"})
+HARD = frozenset({"money", "percent", "date", "time", "number", "phone", "email", "iban", "free"})
 
 
 def supports(source: list[Fact], fact: Fact) -> bool:
