@@ -145,13 +145,18 @@ def mail(token: str, request: Request) -> Response:
     return HTMLResponse(text, headers=csp.mail(images=choices.images))
 
 
+def _sent_from(request: Request, token: str, csrf: str) -> previews.Found:
+    """Return where the link of a form leads. Raises Forbidden for a form that did not come from its own page."""
+    pages.same_origin(request)
+    if not same(csrf, load.csrf_of(token)):
+        raise Forbidden("The form is out of date. Open the page again.", code="bad_csrf")
+    return _found(request, token)
+
+
 @router.post("/p/{token}/decision")
 def decide(token: str, request: Request, form: Annotated[decisions.DecisionForm, Form()]) -> Response:
     """Take a decision: an approval is asked back once with its number, everything else is done at once."""
-    pages.same_origin(request)
-    if not same(form.csrf, load.csrf_of(token)):
-        raise Forbidden("The form is out of date. Open the page again.", code="bad_csrf")
-    found = _found(request, token)
+    found = _sent_from(request, token, form.csrf)
     try:
         with db.tenant_session(found.tenant_id) as session:
             link = previews.open_link(session, found.link_id)
@@ -205,10 +210,7 @@ def _kept(request: Request) -> str:
 @router.post("/p/{token}/waive")
 def waive(token: str, request: Request, form: Annotated[decisions.WaiverForm, Form()]) -> Response:
     """Let one blocking finding pass, by name and reason."""
-    pages.same_origin(request)
-    if not same(form.csrf, load.csrf_of(token)):
-        raise Forbidden("The form is out of date. Open the page again.", code="bad_csrf")
-    found = _found(request, token)
+    found = _sent_from(request, token, form.csrf)
     try:
         with db.tenant_session(found.tenant_id) as session:
             decisions.waive(session, previews.open_link(session, found.link_id), form)
@@ -229,10 +231,7 @@ def waive(token: str, request: Request, form: Annotated[decisions.WaiverForm, Fo
 @router.post("/p/{token}/next")
 def open_next(token: str, request: Request, csrf: Annotated[str, Form(max_length=64)] = "") -> Response:
     """Give whoever asked for a change through this link the link to the version that came of it."""
-    pages.same_origin(request)
-    if not same(csrf, load.csrf_of(token)):
-        raise Forbidden("The form is out of date. Open the page again.", code="bad_csrf")
-    found = _found(request, token)
+    found = _sent_from(request, token, csrf)
     with db.tenant_session(found.tenant_id) as session:
         fresh = decisions.renew(session, load.any_link(session, found.link_id))
     return RedirectResponse(f"/p/{fresh}{_kept(request)}", status_code=303, headers=csp.PUBLIC)

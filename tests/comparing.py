@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from domain.campaigns import revisions
 from domain.campaigns import service as campaigns
 from domain.delivery import materialise
-from domain.experiments import service as experiments
+from domain.experiments import drafts
 from domain.experiments.rules import Settings
 from kernel import clock, db
 from models import Campaign, Message
@@ -68,7 +68,7 @@ def compared(session: Session, *variants: dict[str, Any], **settings: Any) -> Ca
     """A campaign that is written with variants, approved, started, and whose recipients are fixed."""
     made, parent = make.drafted(session)
     chosen = replace(Settings(weights=(1,) * (1 + len(variants))), **settings)
-    revision = experiments.write(
+    revision = drafts.write(
         session, made.id, variants=list(variants), settings=chosen, parent_id=parent.id, actor=make.ACTOR
     )
     assert not revisions.open_blockers(session, revision)

@@ -8,6 +8,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import make
+from conftest import settled
 from hypothesis import strategies as st
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
@@ -74,17 +75,23 @@ def enrol(tenant_id: UUID, sequence_id: UUID, *member_ids: UUID) -> list[UUID]:
         return entries.enrol_by_hand(session, sequence_id, member_ids, actor=ACTOR)
 
 
+def move(tenant_id: UUID) -> int:
+    """Run once everything that is written on the server now has ended: what happened is read then, not later."""
+    settled()
+    return run.run(tenant_id)
+
+
 def walk(tenant_id: UUID, until: datetime, freeze: Callable[[datetime], None]) -> None:
     """Run whenever something is due, on the clock of the test, until a moment."""
     while True:
-        run.run(tenant_id)
+        move(tenant_id)
         with db.tenant_session(tenant_id) as session:
             due = session.execute(
                 text("SELECT min(due_at) FROM enrolment WHERE state = 'active' AND due_at > :now"), {"now": clock.now()}
             ).scalar_one()
         if due is None or due > until:
             freeze(until)
-            run.run(tenant_id)
+            move(tenant_id)
             return
         freeze(due)
 

@@ -20,7 +20,7 @@ from api.schemas.experiments import (
 from domain.campaigns import revisions
 from domain.campaigns import service as campaigns
 from domain.content import versions
-from domain.experiments import planner, results, rules, service, wording
+from domain.experiments import drafts, planner, results, rules, service, wording
 from domain.identity.service import Principal
 from domain.plans import catalog
 from domain.plans import service as plans
@@ -43,7 +43,7 @@ def get_variants(campaign_id: UUID, session: TenantSession, _who: Reader) -> Var
 @router.post("/variants", status_code=201)
 def write_variants(campaign_id: UUID, payload: VariantsWriteIn, session: TenantSession, who: Writer) -> RevisionOut:
     """Write a revision that holds variants, by hand or from the agent's alternatives, and how they are compared."""
-    revision = service.write(
+    revision = drafts.write(
         session,
         campaign_id,
         variants=payload.words(),
@@ -62,7 +62,7 @@ def remove_variants(
     parent_id: Annotated[UUID | None, Query(description="Refused when there is a newer revision.")] = None,
 ) -> RevisionOut:
     """Write a revision without variants and holdout: A alone."""
-    return RevisionOut.of(service.clear(session, campaign_id, parent_id=parent_id, actor=who.actor))
+    return RevisionOut.of(drafts.clear(session, campaign_id, parent_id=parent_id, actor=who.actor))
 
 
 @router.get("/ab-test-results")

@@ -172,6 +172,7 @@ def show(session: Session, *, channel: str = "email", clock_: Clock = "tenant") 
 
 
 def _surface(session: Session, tenant: Tenant, channel: str, clock_: Clock) -> Surface:
+    """Read a channel's hours. A cell below nothing waits for the next slice, which has what was taken back from it."""
     rows = session.execute(
         select(ActHour.kind, ActHour.weekday, ActHour.hour, ActHour.n).where(
             ActHour.tenant_id == tenant.id, ActHour.clock == clock_, ActHour.channel == channel
@@ -179,7 +180,7 @@ def _surface(session: Session, tenant: Tenant, channel: str, clock_: Clock) -> S
     ).all()
     quiet = best_times.quiet_hours(tenant.quiet_from, tenant.quiet_until)
     clicked, opened = (
-        heatmap.read(kind, {(row.weekday, row.hour): row.n for row in rows if row.kind == kind}, quiet)
+        heatmap.read(kind, {(row.weekday, row.hour): max(row.n, 0) for row in rows if row.kind == kind}, quiet)
         for kind in ("clicked", "opened")
     )
     return heatmap.better(clicked, opened)

@@ -3,9 +3,8 @@
 import make
 import pytest
 from sqlalchemy import text
-from walking import approve, message, ready, wanted
+from walking import approve, message, move, ready, wanted
 
-from domain.sequences import run
 from kernel import db
 
 
@@ -57,7 +56,7 @@ def test_from_the_draft_to_the_last_step(studios, tenants):
 
     assert ours.post(f"{place}/enrolments", {"member_ids": [member]}).json()["enrolled"] == 1
     assert ours.post(f"{place}/enrolments", {"member_ids": [member]}).json()["enrolled"] == 0
-    run.run(tenants.a)
+    move(tenants.a)
     seen = ours.get(place).json()
     assert seen["enrolments"] == {"active": 1}
     assert {step["key"]: (step["waiting"], step["messages"]) for step in seen["steps"]} == {

@@ -12,7 +12,7 @@ from domain.audience import selection
 from domain.campaigns import drafting, previews, revisions
 from domain.campaigns import service as campaigns
 from domain.consent import service as consents
-from domain.experiments import service as experiments
+from domain.experiments import drafts as variants
 from domain.experiments.rules import Settings
 from domain.identity import service as identity
 from domain.identity import tenants
@@ -186,7 +186,7 @@ def compare(studio: Studio, subject: str = "Ein anderer Betreff") -> DraftRevisi
         languages = revisions.current(session, campaign).content_json["languages"]
         other = {"languages": {language: {"email": {"subject": subject}} for language in languages}}
         chosen = Settings(weights=(1, 1), test_percent=40)
-        return experiments.write(
+        return variants.write(
             session, campaign.id, variants=[other], settings=chosen, parent_id=None, actor="user:test"
         )
 

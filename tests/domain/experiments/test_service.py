@@ -17,7 +17,7 @@ from domain.campaigns import service as campaigns
 from domain.delivery import flight, recovery
 from domain.delivery import queries as delivery
 from domain.delivery.rules import Reason
-from domain.experiments import allocation, queries, results, rules, service
+from domain.experiments import allocation, drafts, queries, results, rules, service
 from domain.experiments.rules import Settings
 from kernel import clock, db, outbox
 from kernel.errors import Conflict, Invalid, NotFound, PlanLimit
@@ -330,7 +330,7 @@ def test_messages_are_released_to_each_members_clock(studio):
         begin = (clock.now() + timedelta(days=2)).strftime("%Y-%m-%dT09:00")
         campaigns.schedule(session, made.id, actor="t", at=begin, time_zone="Europe/Berlin", per_member=True)
         chosen = Settings(weights=(1, 1), test_percent=50)
-        revision = service.write(
+        revision = drafts.write(
             session, made.id, variants=[own.B], settings=chosen, parent_id=parent.id, actor=make.ACTOR
         )
         make.approve(session, made.id, revision)
@@ -351,22 +351,22 @@ def test_variants_are_checked_sealed_and_carried_along(studio):
         made, parent = make.drafted(session)
         pair = Settings(weights=(1, 1))
         wrong = {"languages": {"de": {"email": {"subject": "Heute 50 % Rabatt auf alles für 9,99 €"}}}}
-        blocked = service.write(session, made.id, variants=[wrong], settings=pair, parent_id=parent.id, actor="t")
+        blocked = drafts.write(session, made.id, variants=[wrong], settings=pair, parent_id=parent.id, actor="t")
         assert any(each["path"].startswith("de~B.email.subject") for each in revisions.open_blockers(session, blocked))
-        good = service.write(session, made.id, variants=[own.B], settings=pair, parent_id=blocked.id, actor="t")
+        good = drafts.write(session, made.id, variants=[own.B], settings=pair, parent_id=blocked.id, actor="t")
         assert good.content_hash != blocked.content_hash
         make.approve(session, made.id, good)
         assert campaigns.get(session, made.id).approval_hash
-        later = service.write(
+        later = drafts.write(
             session, made.id, variants=[own.B], settings=replace(pair, holdout_percent=1), parent_id=good.id, actor="t"
         )
         assert campaigns.get(session, made.id).approval_hash is None
         again = drafting.write(session, made.id, content=make.draft_content(form="sie"), parent_id=later.id, actor="t")
         assert again.content_json["experiment"] == later.content_json["experiment"]
-        gone = service.clear(session, made.id, parent_id=again.id, actor="t")
+        gone = drafts.clear(session, made.id, parent_id=again.id, actor="t")
         assert "experiment" not in gone.content_json
         with pytest.raises(NotFound):
-            service.clear(session, made.id, parent_id=gone.id, actor="t")
+            drafts.clear(session, made.id, parent_id=gone.id, actor="t")
 
 
 @pytest.mark.parametrize(
@@ -382,7 +382,7 @@ def test_variants_that_compare_nothing_are_refused(studio, variant, field):
     with db.tenant_session(studio) as session:
         made, parent = make.drafted(session)
         with pytest.raises(Invalid) as refused:
-            service.write(session, made.id, variants=[variant], settings=Settings(), parent_id=parent.id, actor="t")
+            drafts.write(session, made.id, variants=[variant], settings=Settings(), parent_id=parent.id, actor="t")
         assert field in str(refused.value)
 
 
@@ -390,13 +390,13 @@ def test_the_agents_alternatives_become_a_variant(studio):
     with db.tenant_session(studio) as session:
         made, parent = make.drafted(session)
         with pytest.raises(Invalid):
-            service.write(session, made.id, variants=None, settings=Settings(), parent_id=parent.id, actor="t")
+            drafts.write(session, made.id, variants=None, settings=Settings(), parent_id=parent.id, actor="t")
         content = {**parent.content_json, "alternatives": {"de": {"email": make.email(subject="Noch ein Platz")}}}
         written = revisions.store(
             session, made.id, content_json=content, origin="model", author="agent:x", parent_id=parent.id,
             sources=[], claims=[], findings=[],
         )  # fmt: skip
-        revision = service.write(session, made.id, variants=None, settings=Settings(), parent_id=written.id, actor="t")
+        revision = drafts.write(session, made.id, variants=None, settings=Settings(), parent_id=written.id, actor="t")
         variants = revision.content_json["experiment"]["variants"]
         assert variants[0]["languages"]["de"]["email"]["subject"] == "Noch ein Platz"
         assert "alternatives" not in revision.content_json
@@ -406,10 +406,10 @@ def test_the_agents_alternatives_become_a_variant(studio):
 def test_the_plan_and_a_newer_draft_are_asked_first(studio):
     with db.tenant_session(studio) as session:
         made, parent = make.drafted(session)
-        service.write(session, made.id, variants=[own.B], settings=Settings(), parent_id=parent.id, actor="t")
+        drafts.write(session, made.id, variants=[own.B], settings=Settings(), parent_id=parent.id, actor="t")
         with pytest.raises(Conflict):
-            service.write(session, made.id, variants=[own.B], settings=Settings(), parent_id=parent.id, actor="t")
+            drafts.write(session, made.id, variants=[own.B], settings=Settings(), parent_id=parent.id, actor="t")
         session.get_one(Tenant, studio).tier = "professional"
         session.flush()
         with pytest.raises(PlanLimit):
-            service.write(session, made.id, variants=[own.B], settings=Settings(), parent_id=None, actor="t")
+            drafts.write(session, made.id, variants=[own.B], settings=Settings(), parent_id=None, actor="t")

@@ -11,13 +11,13 @@ import pytest
 from chaos import crowd
 from conftest import in_process
 from sqlalchemy import event, text
-from walking import ACTOR, delay, enrol, got, live, message, places, ready
+from walking import ACTOR, delay, enrol, got, live, message, move, places, ready
 
 from domain.campaigns import drafting
 from domain.campaigns import service as campaigns
 from domain.delivery import claim, supply
 from domain.experiments import allocation
-from domain.experiments import service as experiments
+from domain.experiments import drafts as variants
 from domain.experiments.rules import Settings
 from domain.segments import service as segments
 from domain.sequences import run, service
@@ -81,7 +81,7 @@ def test_killed_in_the_middle_of_a_batch_nobody_gets_it_twice_and_nobody_is_lost
     arguments = (database.app_url, database.app_role or "", folder, str(studio), str(sequence_id), "20", "3")
     assert in_process(KILLED, *arguments, timeout=600).returncode == -signal.SIGKILL
     assert totals(studio) == (40, 40)
-    run.run(studio)
+    move(studio)
     assert totals(studio) == (70, 70)
     assert {(row.step, tuple(row.done)) for row in places(studio, sequence_id)} == {("d", ("a",))}
 
@@ -99,7 +99,7 @@ def test_workers_side_by_side_take_different_members(studio):
         thread.start()
     for thread in threads:
         thread.join()
-    run.run(studio)
+    move(studio)
     assert totals(studio) == (120, 120)
     assert {row.state for row in places(studio, sequence_id)} == {"completed"}
     with db.tenant_session(studio) as session:
@@ -147,7 +147,7 @@ def test_a_step_that_compares_texts_gives_each_member_one_of_them(studio):
         row = service.create(session, name="compared", wanted=steps, actor=ACTOR)
         campaign_id = UUID(row.campaigns["a"])
         first = drafting.write(session, campaign_id, content=make.draft_content(), parent_id=None, actor=ACTOR)
-        both = experiments.write(
+        both = variants.write(
             session, campaign_id, variants=[comparing.B], settings=Settings(), parent_id=first.id, actor=ACTOR
         )
         make.approve(session, campaign_id, both)
@@ -156,7 +156,7 @@ def test_a_step_that_compares_texts_gives_each_member_one_of_them(studio):
         silent = make.member(session, "silent@example.org", consent=False).id
         sequence_id = row.id
     enrol(studio, sequence_id, *ids, silent)
-    run.run(studio)
+    move(studio)
     seed = allocation.seed_of(campaign_id)
     with db.tenant_session(studio) as session:
         rows = session.execute(text("SELECT member_id, variant, tested FROM message")).all()
@@ -171,7 +171,7 @@ def test_quiet_hours_and_the_cap_make_a_step_wait_and_never_drop_it(studio):
         campaign = campaigns.get(session, UUID(service.get(session, sequence_id).campaigns["a"]))
         one = make.member(session, "one@example.org").id
     enrol(studio, sequence_id, one)
-    run.run(studio)
+    move(studio)
     with db.tenant_session(studio) as session:
         work = supply.work_of(session, campaign)
         session.execute(text("UPDATE tenant SET quiet_from = '00:00', quiet_until = '23:59', frequency_cap = NULL"))
@@ -202,7 +202,7 @@ def test_a_sequence_whose_segment_is_gone_is_paused_and_says_why(studio):
         one = make.member(session, "one@example.org").id
         segments.remove(session, segment.id, actor=ACTOR)
     enrol(studio, sequence_id, one)
-    run.run(studio)
+    move(studio)
     with db.tenant_session(studio) as session:
         row = service.get(session, sequence_id)
         assert (row.status, "there is no segment" in (row.stop_reason or "")) == ("paused", True)
@@ -218,5 +218,5 @@ def test_a_dynamic_segment_lets_in_whom_its_rules_begin_to_mean(studio):
         one = make.member(session, "one@example.org", tags=["yoga"]).id
         make.member(session, "two@example.org", tags=["box"])
     TASKS["segments.refresh"](studio, studio)
-    run.run(studio)
+    move(studio)
     assert [row.member_id for row in places(studio, sequence_id)] == [one]

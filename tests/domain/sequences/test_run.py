@@ -6,14 +6,14 @@ from uuid import UUID
 import make
 import pytest
 from sqlalchemy import text
-from walking import ACTOR, approve, delay, enrol, got, live, message, places, publish, ready, walk, wanted
+from walking import ACTOR, approve, delay, enrol, got, live, message, move, places, publish, ready, walk, wanted
 
 from domain.audience import service as audience
 from domain.campaigns import service as campaigns
 from domain.consent import service as consents
 from domain.delivery import recovery
 from domain.delivery import service as delivery
-from domain.sequences import entries, run, service
+from domain.sequences import entries, service
 from kernel import db
 from kernel.errors import Conflict, PlanLimit
 from models import Message
@@ -48,14 +48,14 @@ def test_everybody_gets_each_step_once_and_the_other_tenant_nothing(studio, froz
     ids = people(studio.a, 3)
     assert len(enrol(studio.a, sequence_id, *ids)) == 3
     assert enrol(studio.a, sequence_id, *ids) == []
-    run.run(studio.a)
+    move(studio.a)
     assert [step for step, *_ in got(studio.a, sequence_id)] == ["hello"] * 3
     walk(studio.a, START + 3 * DAY, frozen_clock)
     assert sorted(got(studio.a, sequence_id)) == [("hello", "pending", None)] * 3 + [("more", "pending", None)] * 3
     assert states(studio.a, sequence_id) == [("completed", None, None)] * 3
-    run.run(studio.a)
+    move(studio.a)
     assert len(got(studio.a, sequence_id)) == 6
-    run.run(studio.b)
+    move(studio.b)
     assert got(studio.b, other) == []
     with db.tenant_session(studio.b) as session:
         assert places(studio.b, sequence_id) == []
@@ -79,7 +79,7 @@ def test_branches_follow_rules_behaviour_and_the_tags_that_a_step_sets(studio, f
         )
     reader, sleeper = people(studio.a, 2, tags=["new", "x"])
     enrol(studio.a, sequence_id, reader, sleeper)
-    run.run(studio.a)
+    move(studio.a)
     with db.tenant_session(studio.a) as session:
         session.execute(text("UPDATE message SET first_opened_at = now() WHERE member_id = :m"), {"m": reader})
     walk(studio.a, START + 2 * DAY, frozen_clock)
@@ -96,7 +96,7 @@ def test_opt_outs_complaints_bounces_goals_erasure_and_people_end_it(studio, fro
         sequence_id = live(session, message("a"), delay("d", days=1), message("b"), goals=[rule, {"type": "converted"}])
     stopped, angry, dead, bought, converted, gone, taken, stays = people(studio.a, 8)
     enrol(studio.a, sequence_id, stopped, angry, dead, bought, converted, gone, taken, stays)
-    run.run(studio.a)
+    move(studio.a)
     with db.tenant_session(studio.a) as session:
         first = {row.member_id: row for row in session.query(Message).all()}
         delivery.unsubscribe(session, first[stopped].id, source="link")
@@ -138,11 +138,11 @@ def test_who_may_not_be_written_to_has_a_row_that_says_why(studio):
         nowhere = make.member(session, None).id
         first = make.member(session, "same@example.org").id
     enrol(studio.a, sequence_id, first)
-    run.run(studio.a)
+    move(studio.a)
     with db.tenant_session(studio.a) as session:
         twin = make.member(session, "same@example.org").id
     enrol(studio.a, sequence_id, silent, nowhere, twin)
-    run.run(studio.a)
+    move(studio.a)
     assert got(studio.a, sequence_id, silent) == [("a", "skipped", "no_consent")]
     assert got(studio.a, sequence_id, nowhere) == [("a", "skipped", "no_address")]
     assert got(studio.a, sequence_id, first) == [("a", "pending", None)]
@@ -190,7 +190,7 @@ def test_a_void_approval_holds_the_step_and_nobody_skips_it(studio, frozen_clock
     with db.tenant_session(studio.a) as session:
         service.review_again(session, sequence_id, "b", actor=ACTOR)
         approve(session, step)
-    run.run(studio.a)
+    move(studio.a)
     assert [step for step, *_ in got(studio.a, sequence_id, late)] == ["a", "b"]
     with db.tenant_session(studio.a) as session:
         approved = campaigns.get(session, step).approval_hash
@@ -203,7 +203,7 @@ def test_a_paused_sequence_sends_nothing_and_goes_on_where_it_stopped(studio, fr
         sequence_id = live(session, message("a"), delay("d", hours=1), message("b"))
     (one,) = people(studio.a, 1)
     enrol(studio.a, sequence_id, one)
-    run.run(studio.a)
+    move(studio.a)
     with db.tenant_session(studio.a) as session:
         service.pause(session, sequence_id, actor=ACTOR)
         kinds = {
@@ -212,13 +212,13 @@ def test_a_paused_sequence_sends_nothing_and_goes_on_where_it_stopped(studio, fr
         }
         assert kinds == {"paused"}
     frozen_clock(START + 2 * DAY)
-    run.run(studio.a)
+    move(studio.a)
     assert len(got(studio.a, sequence_id)) == 1
     with pytest.raises(Conflict, match="live"):
         enrol(studio.a, sequence_id, one)
     with db.tenant_session(studio.a) as session:
         service.resume(session, sequence_id, actor=ACTOR)
-    run.run(studio.a)
+    move(studio.a)
     assert [step for step, *_ in got(studio.a, sequence_id)] == ["a", "b"]
     with db.tenant_session(studio.a) as session:
         service.archive(session, sequence_id, actor=ACTOR)
@@ -239,7 +239,7 @@ def test_a_step_is_never_complete_while_its_sequence_lives_and_a_replaced_one_is
         assert campaigns.get(session, old).status == "sending"
         new = service.rewrite(session, sequence_id, "a", actor=ACTOR)
         publish(session, sequence_id)
-    run.run(studio.a)
+    move(studio.a)
     with db.tenant_session(studio.a) as session:
         assert (campaigns.get(session, old).status, campaigns.get(session, new).status) == ("sent", "sending")
 
@@ -249,7 +249,7 @@ def test_an_edit_moves_who_is_at_a_removed_step_on_and_sends_nothing_twice(studi
         sequence_id = live(session, message("a"), delay("d", days=9), message("b"), message("c"))
     (one,) = people(studio.a, 1)
     enrol(studio.a, sequence_id, one)
-    run.run(studio.a)
+    move(studio.a)
     with db.tenant_session(studio.a) as session:
         steps = (message("first"), message("c"), message("a"), message("b"), message("z"))
         service.change(session, sequence_id, actor=ACTOR, wanted=wanted(*steps))
@@ -266,12 +266,12 @@ def test_who_is_through_comes_again_only_where_the_sequence_says_so(studio, froz
     (one,) = people(studio.a, 1)
     for sequence_id in (once, again):
         enrol(studio.a, sequence_id, one)
-    run.run(studio.a)
+    move(studio.a)
     frozen_clock(START + 2 * DAY)
     assert [enrol(studio.a, each, one) for each in (once, again)] == [[], []]
     frozen_clock(START + 3 * DAY)
     assert [enrol(studio.a, each, one) for each in (once, again)] == [[], [one]]
-    run.run(studio.a)
+    move(studio.a)
     assert (len(got(studio.a, once)), len(got(studio.a, again))) == (1, 2)
 
 
@@ -290,7 +290,7 @@ def test_triggers_let_in_whom_they_mean_when_it_is_committed(studio, frozen_cloc
         audience.change(session, old, actor="t", contact={}, changes={"tags": ["vip"]})
         audience.add_activity(session, new, actor="t", kind="visit", at=START)
         audience.add_purchase(session, old, actor="t", product="mat", amount_minor=1, currency="EUR", at=START)
-    run.run(studio.a)
+    move(studio.a)
     entered = {name: {row.member_id for row in places(studio.a, each)} for name, each in ids.items()}
     assert entered == {"new": {new}, "tag": {old}, "visit": {new}, "any": {old}, "card": set()}
     assert len(got(studio.a, ids["new"])) == 1
@@ -308,16 +308,16 @@ def test_days_come_round_on_each_members_own_clock_over_the_change_of_clocks(stu
         ).id
         make.member(session, "n@example.org", attributes={"birthday": "29.03.1990"})
     frozen_clock(datetime(2027, 3, 28, 1, 29, tzinfo=UTC))
-    run.run(studio.a)
+    move(studio.a)
     assert places(studio.a, sequence_id) == []
     frozen_clock(datetime(2027, 3, 28, 1, 30, tzinfo=UTC))  # 02:30 is skipped: it is 03:30
-    run.run(studio.a)
+    move(studio.a)
     assert [row.member_id for row in places(studio.a, sequence_id)] == [berlin]
     frozen_clock(datetime(2027, 3, 28, 6, 31, tzinfo=UTC))
-    run.run(studio.a)
+    move(studio.a)
     assert {row.member_id for row in places(studio.a, sequence_id)} == {berlin, york}
     frozen_clock(datetime(2028, 3, 28, 12, 0, tzinfo=UTC))
-    run.run(studio.a)
+    move(studio.a)
     assert [row.occasion for row in places(studio.a, sequence_id)].count("2028-03-29") == 2
 
 
@@ -326,8 +326,8 @@ def test_an_opt_out_ends_the_wait_at_once(studio):
         sequence_id = live(session, message("a"), delay("d", days=30), message("b"))
     (one,) = people(studio.a, 1)
     enrol(studio.a, sequence_id, one)
-    run.run(studio.a)
+    move(studio.a)
     with db.tenant_session(studio.a) as session:
         delivery.unsubscribe(session, session.query(Message.id).scalar(), source="link")
-    run.run(studio.a)
+    move(studio.a)
     assert states(studio.a, sequence_id) == [("exited", "unsubscribed", "d")]
