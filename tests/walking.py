@@ -78,7 +78,7 @@ def enrol(tenant_id: UUID, sequence_id: UUID, *member_ids: UUID) -> list[UUID]:
 def move(tenant_id: UUID) -> int:
     """Run once everything that is written on the server now has ended: what happened is read then, not later."""
     settled()
-    return run.run(tenant_id)
+    return run.run(tenant_id, seconds=600)
 
 
 def walk(tenant_id: UUID, until: datetime, freeze: Callable[[datetime], None]) -> None:

@@ -4,14 +4,19 @@ import os
 import pwd
 import shutil
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from conftest import ROOT
 
 from ariia.embedded import identity, postgres, programs
 from tests.ariia.embedded.services import AS_USER, connected, namespaces_open
 
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="root alone can become another user")
+ORDINARY = pytest.mark.skipif(os.geteuid() == 0 and not namespaces_open(), reason="root cannot step down here")
+STEP_DOWN = AS_USER if os.geteuid() == 0 else ()
 NAMESPACES = pytest.mark.skipif(not namespaces_open(), reason="user namespaces are closed here")
 
 
@@ -42,20 +47,27 @@ def test_root_is_told_that_a_server_cannot_run_as_root(tmp_path):
         postgres.start(tmp_path / "data", method="user")
 
 
-@pytest.mark.skipif(os.geteuid() == 0 and not namespaces_open(), reason="root cannot step down here")
+@ORDINARY
 def test_an_ordinary_user_runs_the_server_itself(tmp_path, serve):
-    prefix = AS_USER if os.geteuid() == 0 else ()
-    service = serve(tmp_path / "data", prefix=prefix)
+    service = serve(tmp_path / "data", prefix=STEP_DOWN)
     assert service.method == "user"
     with service.connect() as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
     assert service.end() == 0
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="for ordinary users")
+@ORDINARY
 def test_an_ordinary_user_cannot_become_nobody(tmp_path):
-    with pytest.raises(postgres.CannotRun, match="only root"):
-        postgres.start(tmp_path / "data", method="nobody")
+    code = (
+        "import pathlib, sys\nfrom ariia.embedded import postgres\n"
+        "try:\n    postgres.start(pathlib.Path(sys.argv[1]), method='nobody')\n"
+        "except postgres.CannotRun as refused:\n    print(refused)"
+    )
+    done = subprocess.run(
+        [*STEP_DOWN, sys.executable, "-c", code, str(tmp_path / "data")],
+        cwd=ROOT, capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert "only root" in done.stdout
 
 
 @ROOT_ONLY
