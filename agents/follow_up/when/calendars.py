@@ -1,5 +1,6 @@
 """Days, months, quarters and holidays of the civil calendar."""
 
+from calendar import monthrange
 from collections.abc import Callable
 from datetime import date, timedelta
 
@@ -17,7 +18,7 @@ def plus_months(day: date, months: int) -> date:
 
 def days_in(year: int, month: int) -> int:
     """Return how many days the month has."""
-    return (date(year + month // 12, month % 12 + 1, 1) - timedelta(days=1)).day
+    return monthrange(year, month)[1]
 
 
 def start_of(day: date, grain: Grain) -> date:

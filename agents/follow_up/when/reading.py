@@ -5,9 +5,10 @@ from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 from functools import cache
 
-from agents.follow_up.when import builders, lexicon_de, lexicon_en, rules, rules_de, rules_en
+from agents.follow_up.when import builders, lexicon_de, lexicon_en
 from agents.follow_up.when.grammar import Chart, Edge, Grammar, Leaf
 from agents.follow_up.when.lexicon import Vocabulary
+from agents.follow_up.when.rules import common, english, german
 from agents.follow_up.when.tokens import Token, tokenize
 from agents.follow_up.when.types import Grain
 from agents.follow_up.when.values import Num, Slots, Span
@@ -68,9 +69,9 @@ class Reading:
 def language(lang: str) -> Language:
     """Return a language; `ValueError` names the ones there are."""
     if lang == "de":
-        return Language(Grammar((*rules.COMMON, *rules_de.RULES)), lexicon_de.words(), lexicon_de.VOCABULARY)
+        return Language(Grammar((*common.RULES, *german.RULES)), lexicon_de.words(), lexicon_de.VOCABULARY)
     if lang == "en":
-        return Language(Grammar((*rules.COMMON, *rules_en.RULES)), lexicon_en.words(), lexicon_en.VOCABULARY)
+        return Language(Grammar((*common.RULES, *english.RULES)), lexicon_en.words(), lexicon_en.VOCABULARY)
     raise ValueError(f"the resolver reads de and en, not {lang!r}")
 
 

@@ -5,15 +5,16 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from agents.follow_up.when import Resolution, resolve, rules, rules_de, rules_en
+from agents.follow_up.when import Resolution, resolve
 from agents.follow_up.when.grammar import Grammar, Leaf, Rule
+from agents.follow_up.when.rules import common, english, german
 
 REF = datetime(2013, 2, 12, 4, 30, tzinfo=timezone(timedelta(hours=-2)))
 
 
 def _lines(kind: str) -> list[tuple[str, str, str]]:
     found = []
-    for lang, source in (("*", rules.COMMON), ("de", rules_de.RULES), ("en", rules_en.RULES)):
+    for lang, source in (("*", common.RULES), ("de", german.RULES), ("en", english.RULES)):
         for rule in source:
             for line in getattr(rule, kind):
                 spoken, _, text = line.partition(": ") if lang == "*" else (lang, "", line)
@@ -38,13 +39,13 @@ def test_a_rule_is_silent_on_its_counter_examples(rule: str, lang: str, text: st
 
 
 def test_rules_have_names_of_their_own():
-    for own in (rules_de.RULES, rules_en.RULES):
-        names = [rule.id for rule in (*rules.COMMON, *own)]
+    for own in (german.RULES, english.RULES):
+        names = [rule.id for rule in (*common.RULES, *own)]
         assert len(names) == len(set(names))
 
 
 def test_most_rules_carry_an_example():
-    everything = (*rules.COMMON, *rules_de.RULES, *rules_en.RULES)
+    everything = (*common.RULES, *german.RULES, *english.RULES)
     speaking = [
         rule for rule in everything if rule.makes in {"DATE", "CLOCK", "WHEN", "EXACT", "PART", "HOLIDAY", "SPAN"}
     ]
@@ -63,5 +64,5 @@ def _values_of(shape: str) -> int:
 
 
 def test_a_builder_takes_one_value_per_category():
-    for rule in (*rules.COMMON, *rules_de.RULES, *rules_en.RULES):
+    for rule in (*common.RULES, *german.RULES, *english.RULES):
         inspect.signature(rule.build).bind(*range(_values_of(rule.shape)))

@@ -1,0 +1,135 @@
+"""Times of day, in both languages."""
+
+from agents.follow_up.when import builders as b
+from agents.follow_up.when import values
+from agents.follow_up.when.grammar import Rule
+from agents.follow_up.when.types import Grain
+from agents.follow_up.when.values import Exact, Slots
+
+CLOCKS = (
+    Rule(
+        "offset.in-hours",
+        "EXACT",
+        "IN SPANH",
+        lambda _in, length: Exact(length),
+        ("en: in 1h30 = 2013-02-12T06:00", "de: in 1h30 = 2013-02-12T06:00"),
+    ),
+    Rule("period.year", "DATE", "OF YEAR", lambda _in, year: values.Year(year), ("en: in 2014 = 2014-01-01",)),
+    Rule(
+        "clock.at",
+        "CLOCK",
+        "AT HOUR",
+        lambda _at, hour: hour,
+        ("de: um 2 = 2013-02-12T14:00", "en: at 5 = 2013-02-12T05:00"),
+        ("de: um 3 Kilo abgenommen", "en: at 3 machines"),
+        fragile=True,
+    ),
+    Rule("clock.hour", "HOUR", "NUM", b.bare_hour),
+    Rule(
+        "clock.at-compact",
+        "CLOCK",
+        "AT HHMM",
+        lambda _at, hour: hour,
+        ("en: at 1030 = 2013-02-12T10:30",),
+        fragile=True,
+    ),
+    Rule("clock.compact", "HHMM", "NUM", b.compact),
+    Rule(
+        "clock.written",
+        "CLOCK",
+        "CLOCKT",
+        lambda clock: clock,
+        ("de: 15:15 = 2013-02-12T15:15", "en: 3:30 = 2013-02-12T15:30"),
+    ),
+    Rule(
+        "clock.midnight",
+        "CLOCK",
+        "MIDNIGHT",
+        lambda _w: b.clock(24, grain=Grain.HOUR, both=False),
+        ("de: um Mitternacht = 2013-02-13T00:00", "en: midnight = 2013-02-13T00:00"),
+    ),
+    Rule(
+        "clock.between",
+        "CLOCK",
+        "FROM|BETWEEN HOUR TO|AND CLOCK",
+        lambda _from, first, _to, last: b.first_clock(first, last),
+        (
+            "de: von 9 bis 11 Uhr = 2013-02-12T09:00",
+            "de: zwischen 14 und 16 Uhr = 2013-02-12T14:00",
+            "en: between 9 and 11am = 2013-02-12T09:00",
+            "en: from 3 to 5pm = 2013-02-12T15:00",
+        ),
+        weight=1,
+    ),
+    Rule(
+        "clock.between-clocks",
+        "CLOCK",
+        "FROM|BETWEEN CLOCK TO|AND CLOCK",
+        lambda _from, first, _to, last: b.first_clock(first, last),
+        ("de: zwischen 9:30 und 11:00 = 2013-02-12T09:30", "en: between 9:30 and 11:00 = 2013-02-12T09:30"),
+        weight=1,
+    ),
+    Rule(
+        "clock.between-hours",
+        "CLOCK",
+        "FROM|BETWEEN HOUR TO|AND HOUR",
+        lambda _from, first, _to, last: b.first_clock(first, last),
+        ("de: samstag von 9 bis 11 = 2013-02-16T09:00", "en: saturday from 9 to 11 = 2013-02-16T09:00"),
+        ("de: von 1 bis 10 eine 8",),
+        weak=True,
+    ),
+    Rule(
+        "clock.range",
+        "CLOCK",
+        "CLOCK TO CLOCK",
+        lambda first, _to, last: b.first_clock(first, last),
+        ("de: 9:30 bis 11:00 = 2013-02-12T09:30", "en: 9:30 - 11:00 = 2013-02-12T09:30"),
+        weight=1,
+    ),
+    Rule(
+        "clock.either",
+        "CLOCK",
+        "CLOCK OR CLOCK",
+        lambda first, _or, second: b.either_clock(first, second),
+        ("de: 9 Uhr oder 10 Uhr = 2013-02-12T09:00", "en: 9am or 10am = 2013-02-12T09:00"),
+    ),
+    Rule(
+        "clock.hour-or-clock",
+        "CLOCK",
+        "AT HOUR OR AT? CLOCK",
+        lambda _at, first, _or, _at2, second: b.either_clock(first, second),
+        ("de: um 9 oder 10 Uhr = 2013-02-12T09:00",),
+        weight=1,
+    ),
+    Rule(
+        "clock.hour-or-hour",
+        "CLOCK",
+        "AT HOUR OR AT? HOUR",
+        lambda _at, first, _or, _at2, second: b.either_clock(first, second),
+        ("de: um 9 oder 10 = 2013-02-12T09:00", "en: at 9 or 10 = 2013-02-12T09:00"),
+        weight=1,
+        fragile=True,
+    ),
+    Rule(
+        "zone.word",
+        "ZONE",
+        "ZONEW",
+        lambda zone: zone,
+        ("de: donnerstag 8:00 GMT = 2013-02-14T06:00", "en: Thu at 8 gmt = 2013-02-14T06:00"),
+    ),
+    Rule("zone.brackets", "ZONE", "( ZONEW )", lambda zone: zone, ("en: Thursday 9 am (BST) = 2013-02-14T06:00",)),
+    Rule(
+        "zone.with-time",
+        "WHEN",
+        "CLOCK ZONE",
+        lambda clock, zone: Slots(clock=clock, zone=zone),
+        ("en: tomorrow 9am CET = 2013-02-13T06:00",),
+    ),
+    Rule(
+        "now",
+        "WHEN",
+        "NOW",
+        lambda _w: Slots(now="now"),
+        ("de: jetzt = 2013-02-12T04:30", "en: now = 2013-02-12T04:30"),
+    ),
+)
