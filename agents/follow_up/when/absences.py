@@ -5,12 +5,14 @@ from datetime import datetime
 from itertools import pairwise
 
 from agents.follow_up.when.anchoring import anchor, aware, date_of
+from agents.follow_up.when.combined import after_all
+from agents.follow_up.when.daytimes import Exact, Slots
 from agents.follow_up.when.grammar import Edge
 from agents.follow_up.when.lexicon import bag
 from agents.follow_up.when.reading import Parsed, parse, says
 from agents.follow_up.when.resolving import date_order
 from agents.follow_up.when.types import Abstention, Grain, Resolution
-from agents.follow_up.when.values import Dated, Exact, Hit, Month, Slots, Span, Weekday, after_all, midnight
+from agents.follow_up.when.values import Dated, Hit, Month, Span, Weekday, midnight
 
 _INCLUSIVE = bag("einschließlich einschliesslich inklusive inkl including incl")
 _ENDS = frozenset(".!?;,:()")

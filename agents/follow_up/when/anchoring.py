@@ -6,24 +6,10 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from itertools import islice
 from zoneinfo import ZoneInfo
 
+from agents.follow_up.when.combined import Beside, OnWeekday
+from agents.follow_up.when.daytimes import Clock, Exact, Part, Slots, Zone
 from agents.follow_up.when.types import Abstention, Grain
-from agents.follow_up.when.values import (
-    Beside,
-    Clock,
-    Dated,
-    Exact,
-    Hit,
-    OnWeekday,
-    Part,
-    Period,
-    Slots,
-    Today,
-    Weekday,
-    WeekdayOfWeek,
-    Zone,
-    grain_end,
-    midnight,
-)
+from agents.follow_up.when.values import Dated, Hit, Period, Today, Weekday, WeekdayOfWeek, grain_end, midnight
 
 _MINUTE = timedelta(minutes=1)
 _HALF_DAY = 12

@@ -3,26 +3,20 @@
 from dataclasses import replace
 from fractions import Fraction
 
-from agents.follow_up.when import values
+from agents.follow_up.when import combined, values
 from agents.follow_up.when.calendars import days_in
+from agents.follow_up.when.combined import Beside, DayAfter, Either, Range
+from agents.follow_up.when.daytimes import Clock, Exact, Part, Slots
 from agents.follow_up.when.types import Grain
 from agents.follow_up.when.values import (
-    Beside,
-    Clock,
     Dated,
-    DayAfter,
     DayOfMonth,
-    Either,
-    Exact,
     Holiday,
     Month,
     MonthDay,
     Nth,
     Num,
-    Part,
     Period,
-    Range,
-    Slots,
     Span,
     Today,
     Weekday,
@@ -240,8 +234,8 @@ def holiday(key: str, year_: int | None = None) -> Holiday:
     return Holiday(key, year_)
 
 
-def edge(where: values.Where, scope: Dated) -> values.Edge | None:
-    return values.Edge(where, scope) if is_period(scope) else None
+def edge(where: combined.Where, scope: Dated) -> combined.Edge | None:
+    return combined.Edge(where, scope) if is_period(scope) else None
 
 
 def upcoming(number: Num, grain: Grain) -> Period | None:

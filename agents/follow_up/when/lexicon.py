@@ -5,8 +5,9 @@ from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
+from agents.follow_up.when.daytimes import Zone
 from agents.follow_up.when.grammar import Leaf
-from agents.follow_up.when.values import Num, Zone
+from agents.follow_up.when.values import Num
 
 Words = dict[str, list[Leaf]]
 

@@ -3,11 +3,12 @@
 import re
 from fractions import Fraction
 
-from agents.follow_up.when import numbers, values
+from agents.follow_up.when import daytimes, numbers, values
+from agents.follow_up.when.daytimes import Slots
 from agents.follow_up.when.grammar import Leaf, index
 from agents.follow_up.when.lexicon import Vocabulary, Words, add, bag, dash, glue, number, zones
 from agents.follow_up.when.types import Grain
-from agents.follow_up.when.values import Num, Slots, Today
+from agents.follow_up.when.values import Num, Today
 
 WEEKDAYS = ("montag", "dienstag", "mittwoch", "donnerstag", "freitag", "samstag", "sonntag")
 _WEEKDAY_SHORT = ("mo", "di", "mi", "do", "fr", "sa", "so")
@@ -37,20 +38,20 @@ _UNITS = {
     Grain.YEAR: "jahr jahre jahren jahres",
 }
 _PARTS = {
-    values.EARLY: "früh",
-    values.FORENOON: "vormittag",
-    values.NOON: "mittag",
-    values.AFTERNOON: "nachmittag spätnachmittag",
-    values.EVENING: "abend",
-    values.NIGHT: "nacht",
+    daytimes.EARLY: "früh",
+    daytimes.FORENOON: "vormittag",
+    daytimes.NOON: "mittag",
+    daytimes.AFTERNOON: "nachmittag spätnachmittag",
+    daytimes.EVENING: "abend",
+    daytimes.NIGHT: "nacht",
 }
 _ADVERBS = {
-    values.MORNING: "morgens frühmorgens",
-    values.FORENOON: "vormittags",
-    values.NOON: "mittags",
-    values.AFTERNOON: "nachmittags",
-    values.EVENING: "abends",
-    values.NIGHT: "nachts",
+    daytimes.MORNING: "morgens frühmorgens",
+    daytimes.FORENOON: "vormittags",
+    daytimes.NOON: "mittags",
+    daytimes.AFTERNOON: "nachmittags",
+    daytimes.EVENING: "abends",
+    daytimes.NIGHT: "nachts",
 }
 _GLUE = {
     "BETWEEN": "zwischen",
@@ -130,13 +131,13 @@ _EDGE_UNITS = {
     "jahres": Grain.YEAR,
 }
 _WEEKDAY_PARTS = {
-    "früh": values.EARLY,
-    "morgen": values.MORNING,
-    "vormittag": values.FORENOON,
-    "mittag": values.NOON,
-    "nachmittag": values.AFTERNOON,
-    "abend": values.EVENING,
-    "nacht": values.NIGHT,
+    "früh": daytimes.EARLY,
+    "morgen": daytimes.MORNING,
+    "vormittag": daytimes.FORENOON,
+    "mittag": daytimes.NOON,
+    "nachmittag": daytimes.AFTERNOON,
+    "abend": daytimes.EVENING,
+    "nacht": daytimes.NIGHT,
 }
 
 
@@ -175,7 +176,7 @@ def _days(words: Words) -> None:
     add(words, "NOW", "now", "gleich", weak=True)
     for part, names in _PARTS.items():
         add(words, "PARTN", part, names)
-    add(words, "MORNINGW", values.MORNING, "morgen")
+    add(words, "MORNINGW", daytimes.MORNING, "morgen")
     for part, names in _ADVERBS.items():
         add(words, "PARTA", part, names)
 

@@ -3,7 +3,7 @@
 import re
 from fractions import Fraction
 
-from agents.follow_up.when import numbers, values
+from agents.follow_up.when import daytimes, numbers
 from agents.follow_up.when.grammar import Leaf, index
 from agents.follow_up.when.lexicon import Vocabulary, Words, add, bag, dash, glue, number, zones
 from agents.follow_up.when.types import Grain
@@ -45,10 +45,10 @@ _UNITS = {
     Grain.YEAR: "year years yr yrs",
 }
 _PARTS = {
-    values.MORNING: "morning",
-    values.AFTERNOON: "afternoon arvo",
-    values.EVENING: "evening",
-    values.ENGLISH_NIGHT: "night",
+    daytimes.MORNING: "morning",
+    daytimes.AFTERNOON: "afternoon arvo",
+    daytimes.EVENING: "evening",
+    daytimes.ENGLISH_NIGHT: "night",
 }
 _GLUE = {
     "BETWEEN": "between",

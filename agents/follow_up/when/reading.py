@@ -6,12 +6,13 @@ from fractions import Fraction
 from functools import cache
 
 from agents.follow_up.when import builders, lexicon_de, lexicon_en
+from agents.follow_up.when.daytimes import Slots
 from agents.follow_up.when.grammar import Chart, Edge, Grammar, Leaf
 from agents.follow_up.when.lexicon import Vocabulary
 from agents.follow_up.when.rules import common, english, german
 from agents.follow_up.when.tokens import Token, tokenize
 from agents.follow_up.when.types import Grain
-from agents.follow_up.when.values import Num, Slots, Span
+from agents.follow_up.when.values import Num, Span
 
 _TOP: dict[str, Callable[..., Slots]] = {
     "WD": lambda value: Slots(wday=value),

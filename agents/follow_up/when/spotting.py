@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 
+from agents.follow_up.when.daytimes import Slots
 from agents.follow_up.when.lexicon import bag
 from agents.follow_up.when.reading import Parsed, Reading, parse, read, speaks_of_time
 from agents.follow_up.when.resolving import date_order, judge
 from agents.follow_up.when.tokens import Token
 from agents.follow_up.when.types import Candidate, Resolution
-from agents.follow_up.when.values import Slots, Today
+from agents.follow_up.when.values import Today
 
 _ENDS = {".", "!", "?", ";", ",", ":", "\n", "(", ")"}
 _SENTENCE_ENDS = {".", "!", "?", ";"}

@@ -32,7 +32,6 @@ _SPLIT = {
 _SECONDS = {Grain.SECOND: 1, Grain.MINUTE: 60, Grain.HOUR: 3600}
 _ORDER = list(Grain)
 _MOST = 5000
-_LOOK_AHEAD = timedelta(days=731)
 _YEARS = 30
 
 
@@ -131,7 +130,6 @@ class Today:
             yield Hit(midnight(now.date() + timedelta(days=days)), Grain.DAY)
 
 
-Where = Literal["start", "middle", "end"]
 Mode = Literal["plain", "nearest", "next_near", "next_week", "after_next"]
 
 
@@ -366,6 +364,11 @@ class Nth:
         return calendars.on_or_after(first, 0) if self.what == Grain.WEEK else first
 
 
+def recurs(anchor: Dated) -> bool:
+    """Say whether the part comes again every year by itself."""
+    return isinstance(anchor, MonthDay | Holiday) and anchor.year is None
+
+
 @dataclass(frozen=True, slots=True)
 class NthAround:
     """The n-th weekday after (or, negative, before) a day."""
@@ -402,209 +405,3 @@ class Closest:
             found = sorted(days, key=lambda day: abs(day - date))[self.rank - 1]
             if found >= now.date():
                 yield Hit(midnight(found), Grain.DAY)
-
-
-def recurs(anchor: Dated) -> bool:
-    """Say whether the part comes again every year by itself."""
-    return isinstance(anchor, MonthDay | Holiday) and anchor.year is None
-
-
-@dataclass(frozen=True, slots=True)
-class Beside:
-    """So long after (or before) a day: of a yearly day, the next such result that is still to come."""
-
-    length: Span
-    anchor: Dated
-    sign: int = 1
-
-    def hits(self, now: datetime) -> Iterator[Hit]:
-        grain = Grain.DAY
-        early = midnight(self.length.days_after(now.date(), -self.sign)) if recurs(self.anchor) else now
-        results = [
-            midnight(self.length.days_after(hit.start.date(), self.sign)) for hit in islice(self.anchor.hits(early), 6)
-        ]
-        ahead = [x for x in results if grain_end(x, grain) > now]
-        plain = next(self.anchor.hits(now), None)
-        other = () if plain is None else (midnight(self.length.days_after(plain.start.date(), self.sign)),)
-        for start in ahead:
-            yield Hit(start, grain, tuple(x for x in other if x != start))
-            other = ()
-
-
-@dataclass(frozen=True, slots=True)
-class OnWeekday:
-    """A date that must be that weekday; a year or month further on if the nearest is not."""
-
-    inner: Dated
-    day: int
-
-    def hits(self, now: datetime) -> Iterator[Hit]:
-        others: tuple[datetime, ...] = ()
-        for hit in islice(self.inner.hits(now), 36):
-            if hit.grain != Grain.DAY:
-                return
-            if hit.start - now > _LOOK_AHEAD and others:
-                return
-            if hit.start.weekday() == self.day:
-                yield Hit(hit.start, hit.grain, others)
-                others = ()
-            else:
-                others = others or (hit.start,)
-
-
-@dataclass(frozen=True, slots=True)
-class Edge:
-    """Start, middle or end of a week, month, quarter or year: the day or month a person would look there."""
-
-    where: Where
-    scope: Dated
-
-    def hits(self, now: datetime) -> Iterator[Hit]:
-        for hit in islice(self.scope.hits(now), 2):
-            found = self._in(hit)
-            if found is not None and grain_end(found.start, found.grain) > now:
-                yield found
-
-    def _in(self, hit: Hit) -> Hit | None:
-        day = hit.start.date()
-        if hit.grain == Grain.WEEK:
-            return Hit(midnight(day + timedelta(days={"start": 0, "middle": 2, "end": 4}[self.where])), Grain.DAY)
-        if hit.grain == Grain.MONTH:
-            return Hit(midnight(day.replace(day={"start": 1, "middle": 15, "end": 25}[self.where])), Grain.DAY)
-        months = {Grain.QUARTER: (0, 1, 2), Grain.YEAR: (0, 5, 11)}.get(hit.grain)
-        if months is None:
-            return None
-        shift = months[("start", "middle", "end").index(self.where)]
-        return Hit(midnight(calendars.plus_months(day, shift)), Grain.MONTH)
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """From one day to another: it begins when its first day does."""
-
-    first: Dated
-    last: Dated
-
-    def hits(self, now: datetime) -> Iterator[Hit]:
-        return self.first.hits(now)
-
-
-@dataclass(frozen=True, slots=True)
-class Either:
-    """One of two days."""
-
-    first: Dated
-    second: Dated
-
-    def hits(self, now: datetime) -> Iterator[Hit]:
-        others = tuple(hit.start for hit in islice(self.second.hits(now), 1))
-        for hit in islice(self.first.hits(now), 1):
-            yield Hit(hit.start, hit.grain, (*hit.others, *others))
-
-
-@dataclass(frozen=True, slots=True)
-class DayAfter:
-    """The day after a day or period ("after Easter", "nach dem 15.")."""
-
-    anchor: Dated
-
-    def hits(self, now: datetime) -> Iterator[Hit]:
-        for hit in islice(self.anchor.hits(now), 9):
-            yield Hit(_free_again(self.anchor, hit), Grain.DAY)
-
-
-# Holidays that last two days where people take them.
-_TWO_DAYS = frozenset({"christmas", "easter", "pentecost"})
-
-
-def _free_again(anchor: Dated, hit: Hit) -> datetime:
-    two = isinstance(anchor, Holiday) and anchor.key in _TWO_DAYS
-    return hit.start + timedelta(days=2) if two else grain_end(hit.start, hit.grain)
-
-
-def after_all(date: Dated, now: datetime) -> datetime | None:
-    """Return the start of the first day after a day, range, period or the days of a holiday."""
-    if isinstance(date, Range):
-        first = next(date.first.hits(now), None)
-        return None if first is None else after_all(date.last, first.start)
-    if isinstance(date, Edge) and date.where == "end":
-        return after_all(date.scope, now)
-    hit = next(date.hits(now), None)
-    if hit is None:
-        return None
-    if isinstance(date, DayAfter):
-        return hit.start
-    return hit.start + timedelta(days=2) if isinstance(date, Weekend) else _free_again(date, hit)
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A part of the day, from `start` to `end` o'clock; the end may lie behind midnight."""
-
-    name: Literal["early", "morning", "noon", "afternoon", "evening", "night"]
-    start: int
-    end: int
-    adverb: bool = False  # "abends": alone it tells a habit
-
-
-EARLY = Part("early", 5, 9)
-MORNING = Part("morning", 6, 12)
-FORENOON = Part("morning", 8, 12)
-NOON = Part("noon", 12, 14)
-AFTERNOON = Part("afternoon", 12, 18)
-EVENING = Part("evening", 18, 24)
-NIGHT = Part("night", 22, 28)
-ENGLISH_NIGHT = Part("night", 18, 28)
-
-
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """A time of day. `both` marks one that may be meant before or after noon; `days` counts over midnight."""
-
-    hour: int
-    minute: int = 0
-    second: int = 0
-    both: bool = False
-    grain: Grain = Grain.HOUR
-    span: bool = False  # the first of a stretch of hours
-    sure: bool = False  # says a.m. or p.m. itself
-    midnight: bool = False
-    other: tuple[int, int] | None = None  # a second reading, "9 oder 10"
-
-    def at(self, day: date, hour: int) -> datetime:
-        return midnight(day) + timedelta(hours=hour, minutes=self.minute, seconds=self.second)
-
-
-@dataclass(frozen=True, slots=True)
-class Zone:
-    """Minutes east of UTC, or an IANA name."""
-
-    minutes: int = 0
-    name: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Exact:
-    """An offset from now; `other` is the far end of "2 to 3 weeks"."""
-
-    length: Span
-    other: Span | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Slots:
-    """What one stretch of text says about a time; every slot is said at most once."""
-
-    wday: int | None = None
-    date: Dated | None = None
-    clock: Clock | None = None
-    part: Part | None = None
-    zone: Zone | None = None
-    exact: Exact | None = None
-    past: str | None = None
-    now: str | None = None
-
-    @property
-    def mask(self) -> int:
-        said = (self.wday, self.date, self.clock, self.part, self.zone, self.exact, self.past, self.now)
-        return sum(1 << bit for bit, value in enumerate(said) if value is not None)

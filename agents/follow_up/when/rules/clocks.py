@@ -2,9 +2,9 @@
 
 from agents.follow_up.when import builders as b
 from agents.follow_up.when import values
+from agents.follow_up.when.daytimes import Exact, Slots
 from agents.follow_up.when.grammar import Rule
 from agents.follow_up.when.types import Grain
-from agents.follow_up.when.values import Exact, Slots
 
 CLOCKS = (
     Rule(

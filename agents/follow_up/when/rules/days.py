@@ -1,10 +1,11 @@
 """Days, weekdays and holidays, in both languages."""
 
 from agents.follow_up.when import builders as b
-from agents.follow_up.when import values
+from agents.follow_up.when import combined, values
+from agents.follow_up.when.daytimes import Slots
 from agents.follow_up.when.grammar import Rule
 from agents.follow_up.when.types import Grain
-from agents.follow_up.when.values import DayOfMonth, Slots, Weekday
+from agents.follow_up.when.values import DayOfMonth, Weekday
 
 
 def named_holiday(lang: str, key: str, shape: str, example: str) -> Rule:
@@ -239,7 +240,7 @@ HOLIDAYS = (
         "after.ordinal",
         "DATE",
         "AFTER THE ORDDIGIT",
-        lambda _after, _the, day: values.DayAfter(DayOfMonth(day)) if b.day_of_month(day) else None,
+        lambda _after, _the, day: combined.DayAfter(DayOfMonth(day)) if b.day_of_month(day) else None,
         ("de: nach dem 15. = 2013-02-16", "en: after the 15th = 2013-02-16"),
     ),
 )

@@ -3,13 +3,14 @@
 from dataclasses import replace
 
 from agents.follow_up.when import builders as b
-from agents.follow_up.when import values
+from agents.follow_up.when import daytimes, values
+from agents.follow_up.when.daytimes import Slots, Zone
 from agents.follow_up.when.grammar import Rule
 from agents.follow_up.when.types import Grain
-from agents.follow_up.when.values import Slots, Today, Zone
+from agents.follow_up.when.values import Today
 
 
-def _military(hour: values.Clock) -> values.Clock:
+def _military(hour: daytimes.Clock) -> daytimes.Clock:
     return hour if hour.midnight else replace(hour, both=False, grain=Grain.MINUTE)
 
 
@@ -18,7 +19,7 @@ def _in_this_century(number: values.Num) -> int | None:
     return 2000 + rest if rest in range(1, 100) and rest else None
 
 
-def _may_count(hour: values.Clock) -> bool:
+def _may_count(hour: daytimes.Clock) -> bool:
     """Say whether "ten to three" may count minutes."""
     return hour.hour in {5, 10, 15, 20, 25}
 
@@ -278,7 +279,7 @@ CLOCKS = (
         "en.clock.after-tonight",
         "WHEN",
         "TONIGHT HOUR|HHMM",
-        lambda _t, hour: replace(b.this_part(values.EVENING), clock=hour),
+        lambda _t, hour: replace(b.this_part(daytimes.EVENING), clock=hour),
         ("tonight 815 = 2013-02-12T20:15",),
         weight=-1,
         fragile=True,
@@ -295,7 +296,7 @@ CLOCKS = (
         "en.clock.at-night",
         "WHEN",
         "HOUR at PARTN",
-        lambda hour, part: Slots(clock=hour, part=part) if part == values.ENGLISH_NIGHT else None,
+        lambda hour, part: Slots(clock=hour, part=part) if part == daytimes.ENGLISH_NIGHT else None,
         ("11 at night = 2013-02-12T23:00",),
         weight=-1,
     ),

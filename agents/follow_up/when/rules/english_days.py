@@ -1,11 +1,12 @@
 """Days and parts of the day in English."""
 
 from agents.follow_up.when import builders as b
-from agents.follow_up.when import values
+from agents.follow_up.when import daytimes, values
+from agents.follow_up.when.daytimes import Exact, Slots
 from agents.follow_up.when.grammar import Rule
 from agents.follow_up.when.rules.days import named_holiday
 from agents.follow_up.when.types import Grain
-from agents.follow_up.when.values import Exact, NthFromNow, Slots, Today, Weekday
+from agents.follow_up.when.values import NthFromNow, Today, Weekday
 
 
 def _counted(number: values.Num, day: int) -> NthFromNow | None:
@@ -297,7 +298,7 @@ PARTS = (
         "en.part.at-night",
         "PART",
         "at PARTN",
-        lambda part: part if part == values.ENGLISH_NIGHT else None,
+        lambda part: part if part == daytimes.ENGLISH_NIGHT else None,
         ("at 11 at night = 2013-02-12T23:00",),
     ),
     Rule(
@@ -315,21 +316,21 @@ PARTS = (
         "en.part.tonight",
         "WHEN",
         "TONIGHT",
-        lambda _w: b.this_part(values.EVENING),
+        lambda _w: b.this_part(daytimes.EVENING),
         ("8 tonight = 2013-02-12T20:00", "tonight at 2 = 2013-02-12T14:00"),
     ),
     Rule(
         "en.part.late-tonight",
         "WHEN",
         "late|later|early TONIGHT",
-        lambda _w: b.this_part(values.EVENING),
+        lambda _w: b.this_part(daytimes.EVENING),
         ("late tonight at 11 = 2013-02-12T23:00",),
     ),
     Rule(
         "en.part.early",
         "PART",
         "EARLYADJ PARTN",
-        lambda _early, part: values.EARLY if part == values.MORNING else part,
+        lambda _early, part: daytimes.EARLY if part == daytimes.MORNING else part,
         ("early morning @ 3 = 2013-02-13T03:00",),
     ),
     Rule("en.part.early-adjective", "EARLYADJ", "early|late|mid", lambda: "early"),

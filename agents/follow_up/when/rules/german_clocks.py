@@ -1,13 +1,13 @@
 """Times of day in German."""
 
 from agents.follow_up.when import builders as b
-from agents.follow_up.when import values
+from agents.follow_up.when import daytimes, values
+from agents.follow_up.when.daytimes import Exact
 from agents.follow_up.when.grammar import Rule
 from agents.follow_up.when.types import Grain
-from agents.follow_up.when.values import Exact
 
 
-def _hour_minute(hour: values.Num, minute: values.Num) -> values.Clock | None:
+def _hour_minute(hour: values.Num, minute: values.Num) -> daytimes.Clock | None:
     if hour.article or minute.article:
         return None
     return b.hour_spoken_minute(hour, minute)

@@ -1,20 +1,21 @@
 """Days and parts of the day in German."""
 
 from agents.follow_up.when import builders as b
-from agents.follow_up.when import values
+from agents.follow_up.when import daytimes, values
+from agents.follow_up.when.daytimes import Exact, Part, Slots
 from agents.follow_up.when.grammar import Rule
 from agents.follow_up.when.rules.days import is_week, named_holiday
 from agents.follow_up.when.types import Grain
-from agents.follow_up.when.values import Exact, Part, Slots, Today, Weekday
+from agents.follow_up.when.values import Today, Weekday
 
 
 def _week(number: int | None) -> values.IsoWeek | None:
     return values.IsoWeek(number) if number and 1 <= number <= 53 else None  # noqa: PLR2004 - ISO 8601
 
 
-def _near_noon(count: values.Num | str, side: str) -> values.Clock | None:
+def _near_noon(count: values.Num | str, side: str) -> daytimes.Clock | None:
     minutes = b.whole(count) if isinstance(count, values.Num) else 15
-    return None if minutes is None else b.shifted(minutes if side == "AFTER" else -minutes, values.Clock(12))
+    return None if minutes is None else b.shifted(minutes if side == "AFTER" else -minutes, daytimes.Clock(12))
 
 
 _ENDINGS = "te|ten|ter|tes|tem|ste|sten|ster"
@@ -180,7 +181,7 @@ PARTS = (
         "de.part.in-the",
         "PART",
         "IN THE PARTN",
-        lambda _in, _the, part: part if part in {values.EARLY, values.NIGHT} else None,
+        lambda _in, _the, part: part if part in {daytimes.EARLY, daytimes.NIGHT} else None,
         ("um 2 in der Nacht = 2013-02-13T02:00",),
     ),
     Rule(
@@ -224,7 +225,7 @@ PARTS = (
         "DATE|WD IN THE PARTN",
         lambda date, _in, _the, part: (
             (Slots(wday=date, part=part) if isinstance(date, int) else Slots(date=date, part=part))
-            if part == values.EARLY
+            if part == daytimes.EARLY
             else None
         ),
         ("morgen in der Früh = 2013-02-13T05:00",),
@@ -271,28 +272,28 @@ EARLY = (
         "de.clock.near-noon",
         "CLOCK",
         "NUM|QUARTERW AFTER|BEFORE PARTN",
-        lambda n, side, part: _near_noon(n, side) if part == values.NOON else None,
+        lambda n, side, part: _near_noon(n, side) if part == daytimes.NOON else None,
         ("viertel vor Mittag = 2013-02-12T11:45",),
     ),
     Rule(
         "de.part.clock-early",
         "WHEN",
         "CLOCK PARTN",
-        lambda clock, part: Slots(clock=clock, part=part) if part == values.EARLY else None,
+        lambda clock, part: Slots(clock=clock, part=part) if part == daytimes.EARLY else None,
         ("3 uhr früh = 2013-02-13T03:00", "montag um 6 uhr früh = 2013-02-18T06:00"),
     ),
     Rule(
         "de.part.early-clock",
         "WHEN",
         "PARTN CLOCK",
-        lambda part, clock: Slots(clock=clock, part=part) if part == values.EARLY else None,
+        lambda part, clock: Slots(clock=clock, part=part) if part == daytimes.EARLY else None,
         ("früh um 7 = 2013-02-12T07:00",),
     ),
     Rule(
         "de.part.noon",
         "PART",
         "PARTN",
-        lambda part: part if part == values.NOON else None,
+        lambda part: part if part == daytimes.NOON else None,
         ("Mittag = 2013-02-12T12:00",),
         weight=-1,
     ),

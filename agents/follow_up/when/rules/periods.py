@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from agents.follow_up.when import builders as b
-from agents.follow_up.when import values
+from agents.follow_up.when import combined, values
 from agents.follow_up.when.grammar import Rule
 from agents.follow_up.when.types import Grain
 
@@ -22,7 +22,7 @@ def _plain_scope(scope: values.Dated) -> values.Dated | None:
 
 
 def _can_begin(date: values.Dated) -> bool:
-    return not isinstance(date, values.Range | values.Either)
+    return not isinstance(date, combined.Range | combined.Either)
 
 
 PERIODS = (
