@@ -102,8 +102,18 @@ def template_database(cluster: Cluster) -> Iterator[tuple[str, str | None]]:
     _admin(cluster, f"CREATE DATABASE {name}")
     role = "ariia_app" if cluster.app_url else _external_role(cluster)
     migrate.upgrade(cluster.url_of(name), role)
+    _keep_still(cluster.url_of(name))
     yield name, role
     _drop(cluster, name)
+
+
+def _keep_still(owner_url: str) -> None:
+    """Let only tests give the planner statistics: when autovacuum would is luck, and so would be what plans show."""
+    engine = create_engine(owner_url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        for table in connection.execute(text("SELECT relname FROM pg_stat_user_tables")).scalars():
+            connection.execute(text(f'ALTER TABLE "{table}" SET (autovacuum_enabled = off)'))
+    engine.dispose()
 
 
 def _external_role(cluster: Cluster) -> str:

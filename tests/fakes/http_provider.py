@@ -7,6 +7,7 @@ import json
 import threading
 import time
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
@@ -54,7 +55,8 @@ class HttpProvider:
                 pass
 
             def do_POST(self) -> None:
-                provider._work(self)
+                with suppress(ConnectionError):  # whoever asked does not wait any more
+                    provider._work(self)
 
             do_GET = do_POST  # noqa: N815 - the library's name
 
