@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import CursorResult, update
+from sqlalchemy import CursorResult, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -21,6 +21,7 @@ from models import PlanUsage, Tenant
 from models.agent import AgentRun
 
 KEY = "llm_tokens"
+_SHARE = 2  # what nobody waits for stops at a half of the month, so that the drafts keep the other
 
 
 def reserve(session: Session, run_id: UUID | None, tokens: int, cost_micro: int) -> date:
@@ -50,6 +51,19 @@ def reserve(session: Session, run_id: UUID | None, tokens: int, cost_micro: int)
     if _count(taken) != 1:
         raise BudgetExhausted("month_token_limit")
     return month
+
+
+def leave_room(session: Session) -> None:
+    """Raise BudgetExhausted where half of the month is spent or reserved: the rest is for what people wait for."""
+    used = session.execute(
+        select(PlanUsage.used).where(
+            PlanUsage.tenant_id == db.tenant_of(session),
+            PlanUsage.limit_key == KEY,
+            PlanUsage.period == _month(session),
+        )
+    ).scalar_one_or_none()
+    if used is not None and used * _SHARE >= get_settings().llm_month_token_limit:
+        raise BudgetExhausted("month_share_spent")
 
 
 def settle(

@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Sequence
 from uuid import UUID
 
+from domain.content import planted
 from kernel.settings import get_settings
 from kernel.tokens import mac
 
@@ -32,12 +33,9 @@ _SUSPICIOUS = tuple(
     for pattern in (
         r"\b(ignore|disregard|forget|override)\b.{0,40}\b(instruction|prompt|rule|above|previous)",
         r"\b(ignorier|vergiss|missachte|überschreib)\w*.{0,40}(anweisung|regel|oben|vorherig|bisherig)",
-        r"^\s*(system|assistant|developer)\s*:",
         r"\b(you are now|act as|du bist (jetzt|nun|ab sofort)|verhalte dich (als|wie))\b",
-        r"\b(system prompt|systemprompt|new instructions?|neue anweisung)",
         r"\b(send|approve|schicke?|sende|genehmige?|gib frei)\b.{0,40}\b(all|every|alle|sofort|now)\b",
         r"<\s*(script|img|iframe|a\s+href)|!\[[^\]]*\]\(",
-        r"<\|?/?(im_start|im_end|system|endoftext|inst)\|?>",
     )
 )
 
@@ -99,4 +97,5 @@ def announcement(mark: str) -> str:
 
 def suspicions(texts: Sequence[str]) -> list[int]:
     """Return the positions of texts that look like instructions to a model; a note for people, not a guard."""
-    return [n for n, text in enumerate(texts) if any(pattern.search(clean(text)) for pattern in _SUSPICIOUS)]
+    plain = [clean(text) for text in texts]
+    return [n for n, text in enumerate(plain) if planted.found(text) or any(p.search(text) for p in _SUSPICIOUS)]

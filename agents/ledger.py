@@ -20,7 +20,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from agents import budget
-from agents.llm.port import ModelReply, Prices, Usage
+from agents.llm.port import Embedded, ModelReply, Prices, Usage
 from kernel import db, log
 from kernel.ids import new_id
 from kernel.settings import get_settings
@@ -218,15 +218,28 @@ class Booking:
         )
 
 
-def finish(open_session: OpenSession, held: Held, reply: ModelReply, text: str, *, latency_ms: int) -> None:
-    """Store the accepted reply; raises LeaseLost when another caller has the call now."""
+def finish(
+    open_session: OpenSession,
+    held: Held,
+    reply: ModelReply | Embedded,
+    text: str | None,
+    *,
+    latency_ms: int,
+    keep: Callable[[Session], None] | None = None,
+) -> None:
+    """Store the accepted reply; raises LeaseLost when another caller has the call now.
+
+    `keep` stores what came of it elsewhere, both or neither; then `text` is None and the call is no cache.
+    """
     with open_session() as session:
+        if keep is not None:
+            keep(session)
         _fenced(
             session,
             held,
             state="done",
-            reply=_sealed(text),
-            finish=reply.finish,
+            reply=None if text is None else _sealed(text),
+            finish=reply.finish if isinstance(reply, ModelReply) else None,
             model=reply.model or ModelCall.model,
             http_status=reply.http_status,
             request_id=reply.request_id,
@@ -273,16 +286,6 @@ def _fenced(session: Session, held: Held, **values: Any) -> datetime:
 
 def _count(result: Any) -> int:
     return result.rowcount if isinstance(result, CursorResult) else 0
-
-
-def erase_expired(session: Session) -> int:
-    """Forget replies past their time; the bill stays. Returns how many."""
-    gone = session.execute(
-        update(ModelCall)
-        .where(ModelCall.reply.is_not(None), ModelCall.expires_at <= func.clock_timestamp())
-        .values(reply=None)
-    )
-    return _count(gone)
 
 
 def _cipher() -> Fernet:

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,6 +30,7 @@ _BEAT_SECONDS = 15
 _MOST_ATTEMPTS = 5
 _STEPS = 60
 _PARALLEL = 4
+_TOLD = ("search", "notes")  # how passages were found; what became of a second reader
 _WAITING = ("queued", "running", "paused_provider", "paused_budget")
 
 
@@ -144,7 +145,7 @@ def _invoke(tenant_id: UUID, run_id: UUID, claimed: _Claim) -> str:
         for update_ in compiled().stream({}, config, context=context, stream_mode="updates"):
             for node, values in update_.items():
                 state |= values or {}
-                _note(tenant_id, run_id, node, began)
+                _note(tenant_id, run_id, node, began, values or {})
                 began = time.monotonic()
     return "needs_input" if state.get("questions") else "done"
 
@@ -175,10 +176,11 @@ def choose_writer(
     return writer
 
 
-def _note(tenant_id: UUID, run_id: UUID, node: str, began: float) -> None:
+def _note(tenant_id: UUID, run_id: UUID, node: str, began: float, values: Mapping[str, Any]) -> None:
     with db.tenant_session(tenant_id) as session:
         milliseconds = round((time.monotonic() - began) * 1_000)
-        session.add(AgentStep(tenant_id=tenant_id, run_id=run_id, node=node, status="done", ms=milliseconds, info={}))
+        info = {name: values[name] for name in _TOLD if values.get(name)}
+        session.add(AgentStep(tenant_id=tenant_id, run_id=run_id, node=node, status="done", ms=milliseconds, info=info))
 
 
 def _end(

@@ -81,7 +81,10 @@ def _plain(extra: dict[str, Any]) -> dict[str, Any]:
 
 def _validation(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101
-    errors = [{"field": _path(item["loc"]), "detail": item["msg"], "code": item["type"]} for item in error.errors()]
+    errors = [
+        {"field": _path(item["loc"]), "detail": item["msg"].removeprefix("Value error, "), "code": item["type"]}
+        for item in error.errors()
+    ]
     first = errors[0] if errors else {"field": "body", "detail": "cannot be read"}
     return problem(request, 422, "invalid", f"{first['field']}: {first['detail']}", errors=errors)
 

@@ -3,6 +3,7 @@
 import gettext
 import io
 import json
+import re
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -41,6 +42,10 @@ THEMES = ("light", "dark")
 _CHOICES = frozenset({"member", "lang", "view", "dark", "images", "facts", "l", "theme"})
 _LOCALES = {"de": "de_DE", "en": "en_GB"}
 
+# The lines that domain.knowledge.sources writes of an offer.
+_OFFER_LINE = re.compile(r"(Preis: |statt |gültig ab |gültig bis )(?:(\d+)\.(\d\d) ([A-Z]{3})|(\d{4}-\d\d-\d\d))")
+_ENGLISH = {"Preis: ": "Price: ", "statt ": "instead of ", "gültig ab ": "valid from ", "gültig bis ": "valid until "}
+
 POLICY = (
     "default-src 'self'; script-src 'self'; style-src 'self'; style-src-attr 'unsafe-inline'; img-src 'self' data:; "
     "font-src 'self'; connect-src 'self'; frame-src 'self'; frame-ancestors 'none'; base-uri 'none'; "
@@ -73,6 +78,18 @@ class Formats:
 
     def day(self, value: date) -> str:
         return format_date(value, format="long", locale=self._locale)
+
+    def offer(self, text: str) -> str:
+        """Return an offer's lines, as a source has them, with money and dates as the reader writes them."""
+        return "\n".join(self._offer_line(line) for line in text.split("\n"))
+
+    def _offer_line(self, line: str) -> str:
+        match = _OFFER_LINE.fullmatch(line)
+        if match is None:
+            return line
+        label, units, cents, currency, day = match.groups()
+        value = self.day(date.fromisoformat(day)) if day else self.money(int(units + cents), currency)
+        return (label if self.language == "de" else _ENGLISH[label]) + value
 
     def moment(self, value: datetime) -> str:
         """Return day and time in the zone, with the zone's name: no instant stands without one."""

@@ -5,16 +5,19 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from pydantic import HttpUrl, ValidationError
 from rich.console import Console
 
-from ariia import analytics, bounces, follow_ups, plans
+from ariia import analytics, bounces, follow_ups, plans, tenants
 from kernel import names
 from kernel import settings as kernel_settings
 from kernel.settings import Settings
+
+if TYPE_CHECKING:
+    from ariia.process import Prepared
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="ARIIA Campaigns")
 _console = Console()
@@ -38,14 +41,14 @@ def _in_data(name: str) -> dict[str, object]:
 
 
 @contextmanager
-def _database() -> Iterator[None]:
+def _database() -> "Iterator[Prepared]":
     """Open the database of the settings for one command."""
     from ariia import process  # noqa: PLC0415 - each command loads what it needs
 
     _settings(**_in_data("serve"))
     prepared = process.prepare()
     try:
-        yield
+        yield prepared
     finally:
         prepared.stop()
 
@@ -183,6 +186,7 @@ app.add_typer(analytics.commands(_database), name="analytics")
 app.add_typer(bounces.app, name="bounces")
 app.add_typer(follow_ups.app, name="follow-ups")
 app.add_typer(plans.commands(_database), name="plan")
+app.add_typer(tenants.commands(_database), name="tenants")
 
 
 def main() -> None:

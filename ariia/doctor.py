@@ -10,6 +10,7 @@ from pathlib import Path
 import psycopg
 
 from agents.llm import registry
+from agents.llm.errors import CallStopped
 from ariia.embedded import identity
 from channels.base import SendFailed
 from channels.email import settings as relays
@@ -36,6 +37,7 @@ def examine(settings: Settings) -> Iterator[Verdict]:
     yield _mail(settings)
     yield _redis(settings)
     yield _model(settings)
+    yield _vectors(settings)
     yield _assets()
 
 
@@ -125,11 +127,22 @@ def _model(settings: Settings) -> Verdict:
 
 
 def _beside(settings: Settings) -> str:
-    second = f", then {settings.llm_fallback_model}" if settings.llm_fallback_model else ""
-    if not settings.llm_embedding_model:
-        return f"{second}; search is lexical only"
-    vector = registry.embed(["probe"], settings)
-    return f"{second}; embeddings of {len(vector[0]) if vector else 0} numbers"
+    return f", then {settings.llm_fallback_model}" if settings.llm_fallback_model else ""
+
+
+def _vectors(settings: Settings) -> Verdict:
+    if not settings.llm_base_url or not settings.llm_embedding_model:
+        return Verdict("search", None, "lexical only. Set ARIIA_LLM_EMBEDDING_MODEL for search by meaning, too.")
+
+    def probe() -> str:
+        try:
+            count, model = registry.probe_vectors(settings)
+        except CallStopped as stop:
+            text = f"{settings.llm_embedding_model} gives no vectors: {stop.code}. Search is lexical until it does. "
+            raise RuntimeError(text + "Check ARIIA_LLM_EMBEDDING_MODEL, ARIIA_LLM_EMBEDDING_DIMENSIONS.") from None
+        return f"by words and by meaning: {model} gives vectors of {count} numbers"
+
+    return _checked("search", probe)
 
 
 def _assets() -> Verdict:

@@ -151,7 +151,10 @@ class _Host:
             return mail.keep(session, path, envelope_from=sender, raw=data)
 
     def _path(self, recipient: str) -> Signed:
-        return return_path.read(recipient, self._domain, self._tenants)
+        path = return_path.read(recipient, self._domain, self._tenants)
+        if not mail.is_here(path.tenant_id):
+            raise BadToken
+        return path
 
     def _tenants(self, code: bytes) -> list[UUID]:
         """Tenants do not change their ids: what was found stays known."""

@@ -20,6 +20,11 @@ class Prepared:
     door: inbound.Door | None = None
     warnings: list[str] = field(default_factory=list)
 
+    @property
+    def owner_url(self) -> str:
+        """Return the address of the database as the owner of its tables, for an operator's work."""
+        return self.server.owner_url if self.server is not None else str(self.settings.database_url)
+
     def stop(self) -> None:
         """End in the reverse order."""
         if self.door is not None:

@@ -10,7 +10,9 @@ from sqlalchemy import func, select, text
 
 from domain.changes import service as changes
 from domain.delivery import notices, recovery
-from domain.segments import membership
+from domain.knowledge import vectors
+from domain.privacy import retention
+from domain.segments import membership, refresh
 from kernel import db, log, outbox
 from models import TenantDue
 
@@ -88,10 +90,13 @@ def sweep(ring: Ring) -> int:
         ("webhooks", "webhooks.deliver"),
         ("follow_ups", "follow_ups.run"),
         (membership.DUE, "segments.refresh"),
+        (refresh.BEHAVIOUR, "segments.behave"),
         ("sequences", "sequences.run"),
         ("experiments", "experiments.look"),
         ("send_times", "send_times.count"),
+        (vectors.DUE, "knowledge.embed"),
         ("analytics", "analytics.count"),
+        (retention.DUE, retention.TASK),
     ):
         for tenant_id in _due(kind):
             ring(task, tenant_id, tenant_id, None)

@@ -20,6 +20,7 @@ from ariia import process, relay
 from ariia.tasks import campaigns
 from ariia.tasks.table import TASKS
 from domain.delivery import notices
+from domain.knowledge import vectors
 from kernel import log, outbox
 from kernel.errors import NotFound
 from kernel.outbox import Errand
@@ -216,7 +217,8 @@ class Bell:
 
 
 def _look_around(app: Celery) -> None:
-    """Look at once for what a predecessor left."""
+    """Look at once for what a predecessor left, and whether vectors are of another model than they were."""
+    vectors.expect_everywhere()
     _wake(app, "ariia.relay")
     _wake(app, "ariia.sweep")
 

@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import platform
+import resource
 import statistics
 import subprocess
 import sys
@@ -24,7 +25,7 @@ from typing import Any, Self
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
 
 from ariia import migrate
 from ariia.embedded import postgres
@@ -36,6 +37,7 @@ AGAIN = "again"
 NOISY = 0.1
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+_owner: list[str] = []
 
 
 @contextmanager
@@ -45,8 +47,19 @@ def database(*, durable: bool = True) -> Iterator[postgres.Server]:
         migrate.upgrade(server.owner_url, "ariia_app")
         settings.use(settings.Settings(data_dir=Path(folder), database_url=server.app_url, log_level="error"))
         db.configure(server.app_url)
+        _owner.append(server.owner_url)
         yield server
+        _owner.pop()
         db.dispose()
+
+
+def analyse(*tables: str) -> None:
+    """Clean and count tables of the running server, as autovacuum would after so many rows."""
+    engine = create_engine(_owner[-1], isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        for table in tables:
+            connection.execute(text(f"VACUUM ANALYZE {table}"))
+    engine.dispose()
 
 
 def options(about: str | None, **extra: tuple[Any, str]) -> argparse.Namespace:
@@ -111,6 +124,7 @@ class Usage:
     cpu: float = 0.0
     foreign: float = 0.0
     memory: int = 0
+    watching: float = 0.0  # CPU seconds that this cost itself
     _began: tuple[float, float, float] = (0.0, 0.0, 0.0)
     _over: threading.Event = field(default_factory=threading.Event)
 
@@ -118,11 +132,13 @@ class Usage:
         self._began = (time.perf_counter(), cpu_of_tree(), _busy())
         self._watch = threading.Thread(target=self._look, daemon=True)
         self._watch.start()
+        _running.append(self)
         return self
 
     def _look(self) -> None:
         while True:
             self.memory = max(self.memory, memory_of_tree())
+            self.watching = time.thread_time()
             if self._over.wait(0.5):
                 return
 
@@ -133,6 +149,16 @@ class Usage:
         self.foreign = max(0.0, _busy() - busy - self.cpu) / self.seconds
         self._over.set()
         self._watch.join()
+        _running.remove(self)
+
+
+_running: list[Usage] = []
+
+
+def own_cpu() -> float:
+    """CPU seconds of this process without those of the watching of it."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime - sum(usage.watching for usage in _running)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ taken per round. Counts only if the counters, a recount and the sent marks agree
 
 import argparse
 import itertools
-import resource
 import statistics
 import subprocess
 import sys
@@ -138,8 +137,7 @@ def ours(tenant_id: UUID, campaign_id: UUID, port: int, sessions: int, messages:
 
 
 def cpu() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
+    return measure.own_cpu()
 
 
 @dataclass(frozen=True)

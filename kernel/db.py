@@ -79,6 +79,17 @@ def tenant_session(tenant_id: UUID, *, timeout_ms: int | None = None) -> Iterato
 
 
 @contextmanager
+def session_on(owner: Engine, tenant_id: UUID) -> Iterator[Session]:
+    """Open a transaction on the rows of one tenant as the owner of the tables, for an operator's work.
+
+    The policies bind the owner, too; what it may beside the application is to delete from tables that only grow.
+    """
+    with Session(owner, expire_on_commit=False) as session, session.begin():
+        set_tenant(session, tenant_id)
+        yield session
+
+
+@contextmanager
 def nobodys_session() -> Iterator[Session]:
     """Open a transaction without a tenant, until the caller has learnt whose it is (`set_tenant`): to sign in."""
     with _transaction() as session:

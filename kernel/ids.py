@@ -4,6 +4,7 @@ import hashlib
 import secrets
 import time
 from collections.abc import Callable
+from datetime import datetime
 from threading import Lock
 from uuid import UUID
 
@@ -37,6 +38,11 @@ _ids = Ids()
 def new_id() -> UUID:
     """Return a UUID version 7 that sorts after every one that this process made before; see `Ids`."""
     return _ids()
+
+
+def first_id(at: datetime) -> UUID:
+    """Return the UUID version 7 that sorts before every one made from `at` on, to the millisecond."""
+    return UUID(int=int(at.timestamp() * 1_000) << 80)
 
 
 def stable_id(*parts: str | UUID) -> UUID:

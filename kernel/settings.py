@@ -127,6 +127,9 @@ class Settings(BaseSettings):
     llm_embedding_model: str | None = Field(
         None, description="Model for embeddings at the same server; without it the search is lexical only."
     )
+    llm_embedding_dimensions: int | None = Field(
+        None, ge=64, le=4_096, description="Numbers per vector to ask for, where the model can give fewer than its own."
+    )
     llm_fallback_base_url: str | None = Field(
         None, description="Base URL of a second OpenAI-compatible server, asked when the first one does not answer."
     )
@@ -174,6 +177,15 @@ class Settings(BaseSettings):
         ge=1,
         le=100_000,
         description="Most MiB of opens and clicks kept on disk while the database does not take them.",
+    )
+    keep_tasks_days: int = Field(
+        396, ge=1, le=3_650, description="How long tasks of agents are kept once their campaigns are over, days."
+    )
+    keep_steps_days: int = Field(
+        90, ge=1, le=3_650, description="How long the steps of writing a campaign that is over are kept, days."
+    )
+    keep_callbacks_days: int = Field(
+        90, ge=30, le=3_650, description="How long reports of providers are kept once they were read, days."
     )
     lease_seconds: int = Field(60, ge=5, le=600, description="Lease of a worker on claimed messages, seconds.")
 

@@ -1,8 +1,17 @@
 """All tables; importing this package registers every one of them."""
 
 from models.agent import AgentRun, AgentStep, ModelCall
-from models.agent_tasks import AgentTask
-from models.analytics import ActorChange, RollupDay, RollupPosition, RollupQuarter
+from models.agent_tasks import AgentTask, AgentTaskCampaign, AgentTaskWord
+from models.analytics import (
+    ActorChange,
+    CohortCell,
+    CohortMonth,
+    CohortStale,
+    CohortState,
+    RollupDay,
+    RollupPosition,
+    RollupQuarter,
+)
 from models.base import Base
 from models.brand import BrandProfile, BrandRule
 from models.callbacks import ContentTemplate, OptOutWord, ProviderCallback, ProviderLook
@@ -20,7 +29,7 @@ from models.campaigns import (
 from models.changes import ChangeBell, ChangePosition, MemberChange
 from models.chats import ChatLink, TelegramUpdate
 from models.costs import CampaignBudget, CampaignSpend, MessageCharge
-from models.delivery import CampaignCount, Message, MessageEvent, Notice, RateBucket, TrackedLink
+from models.delivery import CampaignCount, CampaignPart, Message, MessageEvent, Notice, RateBucket, TrackedLink
 from models.events import DomainEvent, EventCounter
 from models.experiments import Experiment, ExperimentDecision, ExperimentLook
 from models.follow_ups import FollowUp, FollowUpText, FollowUpTurn, MemberInsight
@@ -32,6 +41,7 @@ from models.identity import (
     CredentialIndex,
     LoginIdentity,
     Tenant,
+    TenantErasure,
     TenantRoute,
     UserSession,
 )
@@ -41,10 +51,13 @@ from models.knowledge import (
     ConversationMessage,
     Document,
     DocumentUpload,
+    EmbeddingState,
     Offer,
     Posting,
+    Sketch,
     SynonymGroup,
     Term,
+    Vector,
 )
 from models.operations import IdempotencyKey, Outbox, TenantDue, Worker
 from models.people import (
@@ -65,8 +78,8 @@ from models.reach import AccountStrain, CampaignCost, ChatTurn, ClosedCountry, T
 from models.returns import AddressHealth, InboundMail
 from models.segments import Segment, SegmentDay, SegmentMember
 from models.send_times import ActChange, ActHour, MemberHours, SendTimeState
-from models.senders import DkimKey, ProviderAccount, SenderDomain
-from models.sequences import Enrolment, Sequence, SequenceCampaign, SequenceVersion
+from models.senders import DkimKey, ProviderAccount, SenderDomain, SenderStop
+from models.sequences import Enrolment, EnrolmentCount, Sequence, SequenceCampaign, SequenceVersion
 from models.tracking import Conversion, TrackingJournal
 from models.webhooks import WebhookDelivery, WebhookEndpoint
 
@@ -81,6 +94,8 @@ __all__ = [
     "AgentRun",
     "AgentStep",
     "AgentTask",
+    "AgentTaskCampaign",
+    "AgentTaskWord",
     "ApiKey",
     "AppUser",
     "AuditEntry",
@@ -92,6 +107,7 @@ __all__ = [
     "CampaignBudget",
     "CampaignCost",
     "CampaignCount",
+    "CampaignPart",
     "CampaignSpend",
     "ChangeBell",
     "ChangePosition",
@@ -99,6 +115,10 @@ __all__ = [
     "ChatTurn",
     "Chunk",
     "ClosedCountry",
+    "CohortCell",
+    "CohortMonth",
+    "CohortStale",
+    "CohortState",
     "Consent",
     "ConsentEvent",
     "ContactPoint",
@@ -112,7 +132,9 @@ __all__ = [
     "DocumentUpload",
     "DomainEvent",
     "DraftRevision",
+    "EmbeddingState",
     "Enrolment",
+    "EnrolmentCount",
     "ErasedIdentity",
     "EventCounter",
     "Experiment",
@@ -161,9 +183,11 @@ __all__ = [
     "SendTimeState",
     "Sender",
     "SenderDomain",
+    "SenderStop",
     "Sequence",
     "SequenceCampaign",
     "SequenceVersion",
+    "Sketch",
     "Suppression",
     "SynonymGroup",
     "TeamAddress",
@@ -172,11 +196,13 @@ __all__ = [
     "TemplateVersion",
     "Tenant",
     "TenantDue",
+    "TenantErasure",
     "TenantRoute",
     "Term",
     "TrackedLink",
     "TrackingJournal",
     "UserSession",
+    "Vector",
     "WebhookDelivery",
     "WebhookEndpoint",
     "Worker",

@@ -50,6 +50,7 @@ class AgentStep(Owned, Base):
     __table_args__ = (
         ForeignKeyConstraint(["tenant_id", "run_id"], ["agent_run.tenant_id", "agent_run.id"], ondelete="CASCADE"),
         Index("ix_agent_step_run", "tenant_id", "run_id", "id"),
+        Index("ix_agent_step_age", "tenant_id", "created_at"),
     )
     run_id: Mapped[UUID]
     node: Mapped[str]
@@ -65,6 +66,7 @@ class ModelCall(Owned, Base):
     __table_args__ = (
         UniqueConstraint("tenant_id", "call_key"),
         Index("ix_model_call_run", "tenant_id", "run_id"),
+        Index("ix_model_call_over", "tenant_id", "expires_at", postgresql_where="reply IS NOT NULL"),
     )
     run_id: Mapped[UUID | None]
     call_key: Mapped[str]

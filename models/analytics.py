@@ -20,7 +20,10 @@ def _count() -> Mapped[int]:
 
 
 class RollupKey:
-    """Whose figures: -1 stands for no variant and for the whole message; `detail` is a reason or a currency."""
+    """Whose figures: -1 stands for no variant and for the whole message; `detail` is a reason or a currency.
+
+    A row with `link_n` -2 is about whole messages to one segment of the audience: `part` says which.
+    """
 
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
     campaign_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -29,6 +32,7 @@ class RollupKey:
     variant: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
     link_n: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
     detail: Mapped[str] = mapped_column(primary_key=True)
+    part: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False, server_default="-1")
 
 
 class RollupFigures:
@@ -73,7 +77,17 @@ class RollupQuarter(RollupKey, RollupFigures, Base):
     """A quarter of an hour in UTC, from which a day in any zone can be made."""
 
     __tablename__ = "rollup_quarter"
-    __table_args__ = (_of_campaign(), Index("ix_rollup_quarter_at", "tenant_id", "at"))
+    __table_args__ = (
+        _of_campaign(),
+        Index("ix_rollup_quarter_at", "tenant_id", "at"),
+        Index(
+            "ix_rollup_quarter_sent",
+            "tenant_id",
+            "channel",
+            "at",
+            postgresql_where="link_n = -1 AND reached > 0",
+        ),
+    )
     at: Mapped[datetime] = mapped_column(primary_key=True)
 
 
@@ -106,3 +120,47 @@ class ActorChange(Base):
     message_id: Mapped[UUID]
     event_id: Mapped[UUID]
     actor: Mapped[str]
+
+
+def _of_tenant() -> Mapped[UUID]:
+    return mapped_column(ForeignKey("tenant.id", ondelete="CASCADE"), primary_key=True)
+
+
+class CohortState(Base):
+    """That a tenant's cohorts are kept, in months of `zone`; `settled` once all who write note what they change."""
+
+    __tablename__ = "cohort_state"
+    tenant_id: Mapped[UUID] = _of_tenant()
+    zone: Mapped[str]
+    mark: Mapped[int | None] = mapped_column(BigInteger)
+    settled: Mapped[bool] = mapped_column(server_default=text("false"))
+
+
+class CohortStale(Base):
+    """A month in which something was written since it was counted."""
+
+    __tablename__ = "cohort_stale"
+    tenant_id: Mapped[UUID] = _of_tenant()
+    month: Mapped[date] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+
+
+class CohortMonth(Base):
+    """A month that was counted, also where nobody did anything in it."""
+
+    __tablename__ = "cohort_month"
+    tenant_id: Mapped[UUID] = _of_tenant()
+    month: Mapped[date] = mapped_column(primary_key=True)
+
+
+class CohortCell(Base):
+    """What those who joined in the month `cohort` did in a month: without a currency who was active, else buyers."""
+
+    __tablename__ = "cohort_cell"
+    tenant_id: Mapped[UUID] = _of_tenant()
+    month: Mapped[date] = mapped_column(primary_key=True)
+    cohort: Mapped[date] = mapped_column(primary_key=True)
+    currency: Mapped[str] = mapped_column(primary_key=True)
+    members: Mapped[int] = mapped_column(BigInteger)
+    purchases: Mapped[int] = mapped_column(BigInteger)
+    amount_minor: Mapped[int] = mapped_column(BigInteger)

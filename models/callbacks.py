@@ -37,6 +37,7 @@ class ProviderCallback(Owned, Base):
         Index("uq_provider_callback_token", "tenant_id", "account_id", "token", unique=True),
         Index("ix_provider_callback_open", "tenant_id", "id", postgresql_where=text("processed_at IS NULL")),
         Index("ix_provider_callback_message", "tenant_id", "message_id"),
+        Index("ix_provider_callback_age", "tenant_id", "created_at"),
     )
     account_id: Mapped[UUID]
     message_id: Mapped[UUID]

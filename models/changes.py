@@ -25,7 +25,10 @@ class MemberChange(Base):
 
 
 class ChangePosition(Base):
-    """Everything up to `xid` and `id` was read by a consumer. `settled`: nothing from before it followed is missed."""
+    """Everything up to `xid` and `id` was read by a consumer. `settled`: nothing from before it followed is missed.
+
+    `events_xid`: of messages it has read every transaction below; NULL where it does not follow them.
+    """
 
     __tablename__ = "change_position"
     tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenant.id", ondelete="CASCADE"), primary_key=True)
@@ -34,6 +37,7 @@ class ChangePosition(Base):
     id: Mapped[int] = mapped_column(BigInteger)
     mark: Mapped[int | None] = mapped_column(BigInteger)
     settled: Mapped[bool] = mapped_column(server_default="false")
+    events_xid: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class ChangeBell(Base):

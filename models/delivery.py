@@ -64,6 +64,7 @@ class Message(Timed, Base):
     """A recipient. The id is stable: made of tenant, campaign, step, member, or of tenant and notice.
 
     `variant` is what it carries of a comparison (0 is A), `tested` whether its figures decide that comparison.
+    `parts` has a bit for each segment of the audience that the member was in (`CampaignPart.n`), null without segments.
     """
 
     __tablename__ = "message"
@@ -127,6 +128,7 @@ class Message(Timed, Base):
     tracked: Mapped[bool] = mapped_column(default=False)
     variant: Mapped[int | None] = mapped_column(SmallInteger)
     tested: Mapped[bool | None]
+    parts: Mapped[int | None]
     zone: Mapped[str | None]
     priority: Mapped[int] = mapped_column(SmallInteger, default=5)
     state: Mapped[str]
@@ -200,6 +202,22 @@ class CampaignCount(Base):
     state: Mapped[str] = mapped_column(primary_key=True)
     shard: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
     n: Mapped[int]
+
+
+class CampaignPart(Base):
+    """A segment that a campaign was sent to, as it was when the recipients were fixed; bit `n` of `Message.parts`."""
+
+    __tablename__ = "campaign_part"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "campaign_id"], ["campaign.tenant_id", "campaign.id"], ondelete="CASCADE"),
+        CheckConstraint("n BETWEEN 0 AND 19", name="n_is_a_bit"),
+    )
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    campaign_id: Mapped[UUID] = mapped_column(primary_key=True)
+    n: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    segment_id: Mapped[UUID]
+    name: Mapped[str]
+    messages: Mapped[int]
 
 
 class TrackedLink(Base):

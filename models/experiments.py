@@ -19,7 +19,8 @@ def _of_experiment() -> ForeignKeyConstraint:
 class Experiment(Owned, Base):
     """The comparison of a campaign whose recipients are fixed: settings as approved, and how many each cell got.
 
-    `measuring` compares only with who is held out; `asking` waits for a person.
+    `measuring` compares only with who is held out; `asking` waits for a person. `failures` counts looks in a row that
+    ended in an error.
     """
 
     __tablename__ = "experiment"
@@ -42,6 +43,8 @@ class Experiment(Owned, Base):
     test_sent_at: Mapped[datetime | None]
     next_look_at: Mapped[datetime | None]
     looks: Mapped[int] = mapped_column(default=0)
+    failures: Mapped[int] = mapped_column(default=0, server_default="0")
+    failed_because: Mapped[str | None]
     winner: Mapped[int | None] = mapped_column(SmallInteger)
     decided_at: Mapped[datetime | None]
 

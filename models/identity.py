@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import ForeignKeyConstraint, Index, SmallInteger, UniqueConstraint, func
+from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, SmallInteger, UniqueConstraint, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, Identified, Json, Owned, Timed, owned_key
@@ -87,6 +87,7 @@ class CredentialIndex(Base):
     """Hash of a key, session or preview token → tenant; read before a tenant is known, so without RLS."""
 
     __tablename__ = "credential_index"
+    __table_args__ = (Index("ix_credential_index_tenant", "tenant_id"),)
     hash: Mapped[str] = mapped_column(primary_key=True)
     tenant_id: Mapped[UUID]
     kind: Mapped[str]
@@ -97,6 +98,7 @@ class LoginIdentity(Base):
     """Normalised address → tenants where it can sign in; read before a tenant is chosen, so without RLS."""
 
     __tablename__ = "login_identity"
+    __table_args__ = (Index("ix_login_identity_tenant", "tenant_id"),)
     email_norm: Mapped[str] = mapped_column(primary_key=True)
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
     user_id: Mapped[UUID]
@@ -108,6 +110,23 @@ class TenantRoute(Base):
     __tablename__ = "tenant_route"
     slug: Mapped[str] = mapped_column(primary_key=True)
     tenant_id: Mapped[UUID]
+
+
+class TenantErasure(Base):
+    """That a tenant is being, or was, taken away: by whom it is asked for no tenant is left, so without RLS.
+
+    `slug` goes with the last row; what stays names nobody: when, why, how many rows, and the end of the audit chain.
+    """
+
+    __tablename__ = "tenant_erasure"
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    slug: Mapped[str | None]
+    reason: Mapped[str]
+    begun_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    finished_at: Mapped[datetime | None]
+    rows: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    chain_seq: Mapped[int]
+    chain_hash: Mapped[str]
 
 
 class AuditEntry(Base):

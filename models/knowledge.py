@@ -3,8 +3,17 @@
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Computed, ForeignKey, ForeignKeyConstraint, Index, Integer, UniqueConstraint
-from sqlalchemy.dialects.postgresql import ARRAY, TSVECTOR
+from sqlalchemy import (
+    CheckConstraint,
+    Computed,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    UniqueConstraint,
+    func,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, BIT, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, Json, Owned, newest_first, owned_key
@@ -58,6 +67,54 @@ class Chunk(Owned, Base):
         ),
         deferred=True,
     )
+
+
+class Sketch(Base):
+    """The signs of a chunk's vector, small enough to look through all of a tenant's; None where the model refused it.
+
+    `model` names the model as it was asked for, `content_hash` the text that it read.
+    """
+
+    __tablename__ = "chunk_sketch"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "chunk_id"], ["chunk.tenant_id", "chunk.id"], ondelete="CASCADE"),
+        Index("ix_chunk_sketch_space", "tenant_id", "language", "model", "dimensions"),
+        CheckConstraint(
+            "length(signs) = dimensions OR (signs IS NULL AND dimensions = 0)", name="a_sign_per_dimension"
+        ),
+    )
+    tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenant.id", ondelete="CASCADE"), primary_key=True)
+    chunk_id: Mapped[UUID] = mapped_column(primary_key=True)
+    document_id: Mapped[UUID]
+    language: Mapped[str]
+    content_hash: Mapped[str]
+    model: Mapped[str]
+    dimensions: Mapped[int]
+    signs: Mapped[str | None] = mapped_column(BIT(varying=True))
+    made_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+
+
+class Vector(Base):
+    """The numbers of a chunk's vector, one signed byte each, and the length of these bytes as a vector."""
+
+    __tablename__ = "chunk_vector"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "chunk_id"], ["chunk.tenant_id", "chunk.id"], ondelete="CASCADE"),
+    )
+    tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenant.id", ondelete="CASCADE"), primary_key=True)
+    chunk_id: Mapped[UUID] = mapped_column(primary_key=True)
+    numbers: Mapped[bytes]
+    norm: Mapped[float]
+
+
+class EmbeddingState(Base):
+    """Why the vectors of a tenant are not made any further, and when that is tried again."""
+
+    __tablename__ = "embedding_state"
+    tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenant.id", ondelete="CASCADE"), primary_key=True)
+    problem: Mapped[str | None]
+    retry_at: Mapped[datetime | None]
+    changed_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 
 
 class Posting(Base):

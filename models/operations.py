@@ -47,7 +47,10 @@ class IdempotencyKey(Owned, Base):
     """The first answer to a POST, kept for repeats."""
 
     __tablename__ = "idempotency_key"
-    __table_args__ = (UniqueConstraint("tenant_id", "principal", "route", "key"),)
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "principal", "route", "key"),
+        Index("ix_idempotency_key_over", "tenant_id", "expires_at"),
+    )
     principal: Mapped[str]
     route: Mapped[str]
     key: Mapped[str]

@@ -4,11 +4,22 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint, func
+from sqlalchemy import (
+    CheckConstraint,
+    Computed,
+    ForeignKeyConstraint,
+    Index,
+    SmallInteger,
+    UniqueConstraint,
+    func,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, Json, Owned, owned_key
+
+DRAWS = 2**14
+_DRAW = "(get_byte(uuid_send(id), 14) * 64 + get_byte(uuid_send(id), 15) / 4)::smallint"
 
 
 def _of_member(**options: Any) -> ForeignKeyConstraint:
@@ -18,11 +29,14 @@ def _of_member(**options: Any) -> ForeignKeyConstraint:
 
 
 class Member(Owned, Base):
+    """`draw` is random, from 0 to DRAWS - 1: those below a number are a sample that stays the same."""
+
     __tablename__ = "member"
     __table_args__ = (
         owned_key("member"),
         UniqueConstraint("tenant_id", "external_id"),
         Index("ix_member_tenant_last_visit", "tenant_id", "last_visit_at"),
+        Index("ix_member_draw", "tenant_id", "draw", postgresql_include=["id"]),
         Index(
             "ix_member_tenant_import",
             "tenant_id",
@@ -46,6 +60,7 @@ class Member(Owned, Base):
     last_visit_at: Mapped[datetime | None]
     restricted: Mapped[bool] = mapped_column(default=False)
     import_batch_id: Mapped[UUID | None]
+    draw: Mapped[int] = mapped_column(SmallInteger, Computed(_DRAW, persisted=True), deferred=True)
 
 
 class ContactPoint(Owned, Base):
@@ -76,7 +91,8 @@ class Activity(Owned, Base):
     __tablename__ = "activity"
     __table_args__ = (
         _of_member(),
-        Index("ix_activity_member", "tenant_id", "member_id", "at"),
+        Index("ix_activity_member", "tenant_id", "member_id", "at", postgresql_include=["kind"]),
+        Index("ix_activity_at", "tenant_id", "at", postgresql_include=["member_id"]),
         UniqueConstraint("tenant_id", "external_id"),
     )
     member_id: Mapped[UUID]
@@ -91,7 +107,8 @@ class Purchase(Owned, Base):
     __tablename__ = "purchase"
     __table_args__ = (
         _of_member(),
-        Index("ix_purchase_member", "tenant_id", "member_id", "at"),
+        Index("ix_purchase_member", "tenant_id", "member_id", "at", postgresql_include=["amount_minor", "currency"]),
+        Index("ix_purchase_at", "tenant_id", "at", postgresql_include=["member_id", "currency", "amount_minor"]),
         UniqueConstraint("tenant_id", "external_id"),
     )
     member_id: Mapped[UUID]

@@ -35,6 +35,7 @@ class PlanReservation(Owned, Base):
             unique=True,
             postgresql_where="state <> 'released'",
         ),
+        Index("ix_plan_reservation_tenant", "tenant_id"),
         Index("ix_plan_reservation_held", "tenant_id", "limit_key", "period", postgresql_where="state = 'reserved'"),
         CheckConstraint("state IN ('reserved', 'consumed', 'released')", name="state_known"),
     )

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Base, Json, Owned, owned_key
+from models.base import Base, Json, Owned, newest_first, owned_key
 
 
 class ProviderAccount(Owned, Base):
@@ -35,6 +35,7 @@ class ProviderAccount(Owned, Base):
     paused_until: Mapped[datetime | None]
     checked_at: Mapped[datetime | None]
     check_problem: Mapped[str | None]
+    next_sns_topic: Mapped[str | None]
 
 
 class SenderDomain(Owned, Base):
@@ -78,3 +79,26 @@ class DkimKey(Owned, Base):
     public_key: Mapped[str]
     sealed_private_key: Mapped[bytes]
     state: Mapped[str] = mapped_column(default="active")
+
+
+class SenderStop(Owned, Base):
+    """A sender that nothing leaves from: `harmed` of the `handed_over` messages of seven days decided it.
+
+    `key` names what receivers judge: `domain:studio.example` of mail, `account:<id>` of texts.
+    """
+
+    __tablename__ = "sender_stop"
+    __table_args__ = (
+        owned_key("sender_stop"),
+        CheckConstraint("reason IN ('complained', 'sender_fault')", name="reason_known"),
+        Index("ix_sender_stop_open", "tenant_id", "key", unique=True, postgresql_where="lifted_at IS NULL"),
+        newest_first("sender_stop"),
+    )
+    key: Mapped[str]
+    channel: Mapped[str]
+    reason: Mapped[str]
+    harmed: Mapped[int]
+    handed_over: Mapped[int]
+    lifted_at: Mapped[datetime | None]
+    lifted_by: Mapped[str | None]
+    note: Mapped[str | None]

@@ -16,6 +16,8 @@ def _of_sequence() -> ForeignKeyConstraint:
 class Sequence(Owned, Base):
     """`draft` is what may be published next, `campaigns` its message steps' campaigns; `published` counts versions.
 
+    `draft_version` counts how often people changed it, so that none of two writes over the other.
+
     `scanned_at`: up to when a date trigger looked for members.
     """
 
@@ -33,6 +35,7 @@ class Sequence(Owned, Base):
     trigger: Mapped[str]
     draft: Mapped[Json]
     campaigns: Mapped[Json]
+    draft_version: Mapped[int] = mapped_column(default=1, server_default="1")
     published: Mapped[int] = mapped_column(SmallInteger, default=0)
     stop_reason: Mapped[str | None]
     started_at: Mapped[datetime | None]
@@ -63,6 +66,24 @@ class SequenceCampaign(Base):
     campaign_id: Mapped[UUID] = mapped_column(primary_key=True)
     sequence_id: Mapped[UUID]
     step: Mapped[str]
+
+
+class EnrolmentCount(Base):
+    """How many passes of a sequence are where, summed over shards; the database counts them.
+
+    `state` is active, held (active, until the step's message may be sent), completed, exited, or passed: how many went
+    on from the step so far. `step` is where they are or were, empty behind the last one.
+    """
+
+    __tablename__ = "enrolment_count"
+    __table_args__ = (_of_sequence(),)
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    sequence_id: Mapped[UUID] = mapped_column(primary_key=True)
+    step: Mapped[str] = mapped_column(primary_key=True)
+    state: Mapped[str] = mapped_column(primary_key=True)
+    reason: Mapped[str] = mapped_column(primary_key=True)
+    shard: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    n: Mapped[int]
 
 
 class Enrolment(Owned, Base):

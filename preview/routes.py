@@ -3,7 +3,8 @@
 GET and HEAD change nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -18,7 +19,7 @@ from domain.delivery import service as delivery
 from kernel import db
 from kernel.errors import AriiaError, Conflict, Forbidden, Gone, Invalid, NotFound, PlanLimit
 from kernel.tokens import Signed, same
-from models import PreviewLink
+from models import PreviewLink, Tenant
 from preview import brand, csp, decisions, load, preferences, unsubscribe, view
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -252,9 +253,18 @@ def _sample(request: Request, path: str, state: Literal["sample", "sample_choice
     return pages.html(text, headers=csp.PUBLIC)
 
 
+@contextmanager
+def _of_sender(signed: Signed) -> Iterator[Session]:
+    """Open the rows of the tenant that a link of a message names; raises NotFound where it was taken away."""
+    with db.tenant_session(signed.tenant_id) as session:
+        if session.get(Tenant, signed.tenant_id) is None:
+            raise NotFound("link")
+        yield session
+
+
 def _preferences(token: str, request: Request, *, saved: bool, asked: bool = False) -> Response:
     signed = unsubscribe.read(token)
-    with db.tenant_session(signed.tenant_id) as session:
+    with _of_sender(signed) as session:
         page, language = unsubscribe.state(session, signed.ref_id, token, saved=saved, asked=asked)
         look = _look(request, session, language)
         text = pages.render(_TEMPLATES, "preferences.html", look, request, path=f"/u/{token}", page=page)
@@ -275,7 +285,7 @@ def change_preferences(
     """
     signed = unsubscribe.read(token)
     by_provider = one_click.strip().lower() == _ONE_CLICK
-    with db.tenant_session(signed.tenant_id) as session:
+    with _of_sender(signed) as session:
         asked = not by_provider and unsubscribe.asks(session, signed.ref_id, action, sure=bool(sure))
         if not asked:
             unsubscribe.act(session, signed.ref_id, "one_click" if by_provider else action)
@@ -290,7 +300,7 @@ def choices(token: str, request: Request) -> Response:
     if token == _SAMPLE:
         return _sample(request, f"/preferences/{token}", "sample_choices")
     signed = preferences.read(token)
-    with db.tenant_session(signed.tenant_id) as session:
+    with _of_sender(signed) as session:
         return _choices_page(session, request, signed, token)
 
 
@@ -312,7 +322,7 @@ def change_choices(
 ) -> Response:
     """Switch off what is not kept, or pause; the signed link is the right to do so: no cookie, no login."""
     signed = preferences.read(token)
-    with db.tenant_session(signed.tenant_id) as session:
+    with _of_sender(signed) as session:
         names = preferences.wanted(session, signed.ref_id, action, shown, keep)
         if names and not sure and preferences.fresh(delivery.find(session, signed.ref_id)):
             return _choices_page(session, request, signed, token, asking=names, action=action)

@@ -29,6 +29,14 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Second:
+    """A text of the second way to say it, which nobody gets before a comparison is started."""
+
+    place: "Place"
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Person:
     """One chosen recipient; `group` is the one whose words they get, None the base copy.
 
@@ -108,7 +116,9 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where in a content: language and part (subject, preheader, block, text, button, variable); `n` counts from 1.
+    """Where in a content: language and part, which `n` counts from 1.
+
+    Parts are subject, preheader, block, text, button, variable, line (a personal one), offer and whole.
 
     `variant` is the letter of a variant beside A.
     """
@@ -299,6 +309,8 @@ class ApprovalPage:
     spots: tuple[Spot, ...] = ()
     progress: Progress | None = None
     lines: tuple[Line, ...] = ()
+    offers: tuple[Source, ...] = ()
+    second: tuple[Second, ...] = ()
     held_because: str = ""
     variants: tuple[str, ...] = ("A",)
     variant: str = "A"

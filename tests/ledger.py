@@ -19,8 +19,8 @@ from models import RollupDay, RollupQuarter
 ORIGIN = datetime(2026, 3, 1, tzinfo=UTC)
 _MESSAGE = text("""
 INSERT INTO message (tenant_id, id, campaign_id, step, channel, language, variant, priority, state, approval_hash,
-  attempt, tracked)
-VALUES (:tenant, :id, :campaign, 0, :channel, :language, :variant, 5, 'sent', 'x', 0, true)
+  attempt, tracked, parts)
+VALUES (:tenant, :id, :campaign, 0, :channel, :language, :variant, 5, 'sent', 'x', 0, true, :parts)
 """)
 _EVENT = text("""
 INSERT INTO message_event (id, tenant_id, campaign_id, message_id, kind, at, actor, reason, link_n)
@@ -44,6 +44,7 @@ class Sent:
     channel: str
     language: str
     variant: int | None
+    parts: int | None = None
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,8 @@ class Happened:
     currency: str = "EUR"
 
 
-def messages(tenant: UUID, shapes: Sequence[tuple[int, str, str, int | None]], campaigns: int = 2) -> list[Sent]:
-    """Write messages: which campaign, channel, language, variant."""
+def messages(tenant: UUID, shapes: Sequence[tuple[Any, ...]], campaigns: int = 2) -> list[Sent]:
+    """Write messages: which campaign, channel, language, variant and, where segments chose them, their bits."""
     with db.tenant_session(tenant) as session:
         ids = [make.campaign(session).id for _ in range(campaigns)]
         made = [Sent(new_id(), ids[n], *rest) for n, *rest in shapes]
@@ -70,7 +71,7 @@ def messages(tenant: UUID, shapes: Sequence[tuple[int, str, str, int | None]], c
                 _MESSAGE,
                 {
                     "tenant": tenant, "id": one.id, "campaign": one.campaign, "channel": one.channel,
-                    "language": one.language, "variant": one.variant,
+                    "language": one.language, "variant": one.variant, "parts": one.parts,
                 },
             )  # fmt: skip
     return made
@@ -127,7 +128,8 @@ def kept(tenant: UUID, table: type[RollupDay | RollupQuarter] = RollupQuarter) -
     cells: Cells = Counter()
     with db.tenant_session(tenant) as session:
         for row in session.execute(select(table)).scalars():
-            key = (row.campaign_id, getattr(row, when), row.channel, row.language, row.variant, row.link_n, row.detail)
+            place = row.link_n if row.link_n != rollup.SEGMENT else _segment(row.part)
+            key = (row.campaign_id, getattr(row, when), row.channel, row.language, row.variant, place, row.detail)
             for metric in rollup.METRICS:
                 if getattr(row, metric):
                     cells[(*key, metric)] += getattr(row, metric)
@@ -143,7 +145,19 @@ def expected(happened: Sequence[Happened], zone: str | None = None) -> Cells:
             variant = -1 if message.variant is None else message.variant
             key = (message.campaign, when, message.channel, message.language, variant, link_n, detail, metric)
             cells[key] += n
+            for part in _parts(message) if link_n == rollup.WHOLE else ():
+                cells[(message.campaign, when, message.channel, "", -1, _segment(part), detail, metric)] += n
     return Counter({key: n for key, n in cells.items() if n})
+
+
+def _parts(message: Sent) -> list[int]:
+    """Return the numbers of the segments that a message went to."""
+    return [part for part, bit in enumerate(reversed(f"{message.parts or 0:b}")) if bit == "1"]
+
+
+def _segment(part: int) -> int:
+    """Return the number that stands in the place of a link for the rows of a segment."""
+    return rollup.SEGMENT - part
 
 
 def _quarter(at: datetime) -> datetime:

@@ -15,6 +15,7 @@ from models import Base, Campaign, Member
 # Tables without row-level security, each for a reason that its model states.
 OPEN = {
     "worker", "tenant_due", "tenant_route", "credential_index", "login_identity", "tracking_journal", "change_bell",
+    "tenant_erasure",
 }  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """What nodes may reach: short sessions of one tenant, the run, and a writer. Never a session that stays open."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from agents.campaign.replies import BriefPlan, CampaignBase, Claim, CohortCopy, PersonalLine, Scope, TextBase
 from agents.campaign.state import Desk, Spot
+from agents.judge import Verdict
 from domain.content.cohorts import Cohort
 from domain.content.lines import Target
 
@@ -34,7 +35,7 @@ class Writer(Protocol):
 
     def base(self, plan: BriefPlan, language: str, desk: Desk, *, alternative: bool) -> CampaignBase: ...
 
-    def text(self, plan: BriefPlan, language: str, desk: Desk, *, channel: str) -> TextBase: ...
+    def text(self, plan: BriefPlan, language: str, desk: Desk, *, channel: str, alternative: bool) -> TextBase: ...
 
     def cohorts(
         self, plan: BriefPlan, cohorts: Sequence[Cohort], desk: Desk, *, channel: str, base: dict[str, dict[str, str]]
@@ -54,6 +55,10 @@ class Writer(Protocol):
 
     def shorten(self, plan: BriefPlan, spots: Sequence[Spot], desk: Desk) -> tuple[dict[str, str], list[Claim]]:
         """Return the same said in fewer words, by path, and the claims that it makes."""
+        ...
+
+    def judge(self, plan: BriefPlan, language: str, texts: Mapping[str, str], desk: Desk) -> Verdict:
+        """Return what a second reader notes on the texts of a language, by path."""
         ...
 
 

@@ -106,6 +106,6 @@ def _apply(style: Style, wish: str) -> Style:
         "friendly": {"tone": "friendly"},
         "other_offer": {"offer": style.offer + 1},
         "other_subject": {"subject": style.subject + 1},
-        "again": {"variation": style.variation + 1, "subject": style.subject + 1},
+        "again": {"variation": style.variation + 1},
     }
     return replace(style, **changes[wish])

@@ -16,7 +16,9 @@ from agents.campaign.nodes.batch import batch
 from agents.campaign.nodes.brief import brief
 from agents.campaign.nodes.check import LIMIT, check
 from agents.campaign.nodes.cohorts import cohorts
+from agents.campaign.nodes.cut import MOST, cut, cuttable
 from agents.campaign.nodes.edit import edit
+from agents.campaign.nodes.judge import judge, wanted
 from agents.campaign.nodes.lines import lines
 from agents.campaign.nodes.load import load
 from agents.campaign.nodes.repair import repair, spots
@@ -59,12 +61,14 @@ def _after_batch(state: State) -> list[Send] | str:
 
 
 def _after_check(state: State) -> str:
-    """Mend twice at the most; what is left is shown to the person. Templates cannot mend themselves."""
-    if not state["mends"]:
-        return "store"
-    if not state["shortened"] and too_long(state):
+    """Shorten once, then cut; mend twice at the most; what is left is shown. Templates cannot mend themselves."""
+    if state["mends"] and not state["shortened"] and too_long(state):
         return "shorten"
-    return "repair" if state["repairs"] < LIMIT and spots(state) else "store"
+    if state["cuts"] < MOST and cuttable(state):
+        return "cut"
+    if state["mends"] and state["repairs"] < LIMIT and spots(state):
+        return "repair"
+    return "judge" if wanted(state) else "store"
 
 
 @lru_cache(maxsize=1)
@@ -73,7 +77,7 @@ def compiled() -> Any:
     graph = StateGraph(State, context_schema=Context)
     nodes: tuple[Any, ...] = (
         load, audience, retrieve, scope, brief, ask, base, batch, cohorts, lines, edit, adapt, check, shorten,
-        repair, store,
+        cut, repair, judge, store,
     )  # fmt: skip
     for node in nodes:
         graph.add_node(node.__name__, node)
@@ -90,8 +94,10 @@ def compiled() -> Any:
     graph.add_edge("lines", "adapt")
     graph.add_edge("edit", "adapt")
     graph.add_edge("adapt", "check")
-    graph.add_conditional_edges("check", _after_check, ["shorten", "repair", "store"])
+    graph.add_conditional_edges("check", _after_check, ["shorten", "cut", "repair", "judge", "store"])
     graph.add_edge("shorten", "adapt")
+    graph.add_edge("cut", "adapt")
     graph.add_edge("repair", "adapt")
+    graph.add_edge("judge", "store")
     graph.add_edge("store", END)
     return graph.compile()

@@ -5,12 +5,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from agents.campaign.replies import CampaignBase, CohortCopy, Copy, EmailCopy, TextBase
+from agents.campaign.replies import CampaignBase, CohortCopy, Copy, EmailCopy, TextBase, TextCopy
 from agents.campaign.state import State
 from domain.content import cohorts, lines, places, slots, versions
 from domain.content.cohorts import Bounds, Cohort
 
-ALTERNATIVES = "alternatives"
 _BRACES = r"\{\?[^{}]*(?:\{[^{}]*\}[^{}]*)*\}|\{[^{}]*\}"
 _FIRST = re.compile(
     rf"(?P<before>(?:\{{studio\}}: )?\{{greeting\}}\s+)(?P<first>(?:{_BRACES}|[^{{}}.!?])+[.!?])(?=\s)", re.DOTALL
@@ -35,13 +34,24 @@ def placed(state: State, origin: str, target: str | None) -> dict[str, Any]:
         "cta_url": target or "",
         "languages": {language: kept[language] for language in state["languages"] if language in kept},
     }
-    others = {
-        language: {channel: email_blocks(reply, reply.alternative, has_offer=bool(plan.offer_ids), target=target)}
-        for language, reply in state["parts"].items()
-        if isinstance(reply, CampaignBase) and reply.alternative is not None
-    }
+    others = _alternatives(state, target)
     compared = (previous or {}).get(versions.KEY)  # the variants beside A are a person's: they stay
-    return {**content, **({ALTERNATIVES: others} if others else {}), **({versions.KEY: compared} if compared else {})}
+    more = {versions.ALTERNATIVES: others, versions.KEY: compared}
+    return {**content, **{key: value for key, value in more.items() if value}}
+
+
+def _alternatives(state: State, target: str | None) -> dict[str, Any]:
+    """Return the second texts by language: those of this run, and those of languages that it did not write."""
+    channel, has_offer = state["channel"], bool(state["plan"].offer_ids)
+    before = copy.deepcopy((state["previous"] or {}).get(versions.ALTERNATIVES) or {})
+    found = {}
+    for language in state["languages"]:
+        reply = state["parts"].get(language)
+        if reply is None and language in before:
+            found[language] = before[language]
+        elif reply is not None and reply.alternative is not None:
+            found[language] = {channel: variant(reply, channel, has_offer=has_offer, target=target, other=True)}
+    return found
 
 
 def assembled(state: State, origin: str, target: str | None) -> dict[str, Any]:
@@ -56,9 +66,12 @@ def assembled(state: State, origin: str, target: str | None) -> dict[str, Any]:
     if not state["edits"]:
         return content
     content = places.changed(content, state["edits"])
+    groups = {each["id"]: each for each in (content.get(cohorts.KEY) or {}).get("items", ())}
     for claim in state["edit_claims"]:
         spoken = content["languages"][claim["language"]][state["channel"]]
-        spoken["claims"] = [*spoken.get("claims", []), {k: v for k, v in claim.items() if k != "language"}]
+        owner = groups.get(claim["cohort"], spoken) if "cohort" in claim else spoken
+        said = {name: value for name, value in claim.items() if name not in {"language", "cohort"}}
+        owner["claims"] = [*(owner.get("claims") or []), said]
     if content.get("origin") == "human":
         content["origin"] = "mixed"
     return content
@@ -89,15 +102,26 @@ def _has_room(content: Mapping[str, Any], language: str, channel: str) -> bool:
     if field is None:
         return False
     others = [each["texts"] for each in cohorts.of_language(content, language) if field in each["texts"]]
-    if channel == "email":
-        number = int(field.split(".")[1])
-        spoken["blocks"][number]["text"] += f" {lines.CLAUSE}"
-        for texts in others:
-            texts[field] += f" {lines.CLAUSE}"
-    else:
-        for texts in (spoken, *others):
-            texts[field] = _FIRST.sub(lambda match: f"{match[0]} {lines.CLAUSE}", texts[field], count=1)
+    _open(spoken, channel, field)
+    for texts in others:
+        texts[field] = _opened(texts[field], channel)
+    second = (content.get(versions.ALTERNATIVES) or {}).get(language, {}).get(channel)
+    place = replaceable(second, channel).get("opener") if second is not None else None
+    if place is not None:  # a comparison is about words, not about who gets a line
+        _open(second, channel, place)
     return True
+
+
+def _open(spoken: dict[str, Any], channel: str, field: str) -> None:
+    holder, name = (spoken["blocks"][int(field.split(".")[1])], "text") if channel == "email" else (spoken, field)
+    holder[name] = _opened(holder[name], channel)
+
+
+def _opened(text: str, channel: str) -> str:
+    """Return an opening with room for a line behind it."""
+    if channel == "email":
+        return f"{text} {lines.CLAUSE}"
+    return _FIRST.sub(lambda match: f"{match[0]} {lines.CLAUSE}", text, count=1)
 
 
 def _bounds(previous: Mapping[str, Any] | None) -> dict[str, int]:
@@ -198,20 +222,22 @@ def _spliced(text: str, words: str) -> str:
     return _FIRST.sub(lambda match: match["before"] + words, text, count=1)
 
 
-def variant(reply: Copy, channel: str, *, has_offer: bool, target: str | None) -> dict[str, Any]:
-    """Return the variant of a copy, in the shape of its channel."""
+def variant(reply: Copy, channel: str, *, has_offer: bool, target: str | None, other: bool = False) -> dict[str, Any]:
+    """Return the variant of a copy, or its alternative (`other`), in the shape of its channel."""
     if isinstance(reply, CampaignBase):
-        return email_blocks(reply, reply.email, has_offer=has_offer, target=target)
-    return message(reply, channel, has_target=bool(target))
+        words = (reply.alternative if other else None) or reply.email
+        return email_blocks(reply, words, has_offer=has_offer, target=target)
+    return message(reply, channel, has_target=bool(target), words=reply.alternative if other else None)
 
 
-def message(reply: TextBase, channel: str, *, has_target: bool) -> dict[str, Any]:
+def message(reply: TextBase, channel: str, *, has_target: bool, words: TextCopy | None = None) -> dict[str, Any]:
     """Return the variant of a text: sender and greeting before the words, one link behind them."""
+    said = words or reply
     if channel == "sms":
-        text = f"{{studio}}: {{greeting}} {reply.text}" + (" {cta_url}" if has_target else "")
+        text = f"{{studio}}: {{greeting}} {said.text}" + (" {cta_url}" if has_target else "")
     else:
-        link = f"\n\n{reply.cta_label}: {{cta_url}}" if has_target else ""
-        text = f"{{greeting}}\n\n{reply.text}{link}\n\n{{sender_name}}"
+        link = f"\n\n{said.cta_label}: {{cta_url}}" if has_target else ""
+        text = f"{{greeting}}\n\n{said.text}{link}\n\n{{sender_name}}"
     return {"text": text, "claims": [claim.model_dump() for claim in reply.claims]}
 
 
@@ -245,4 +271,4 @@ def claims_of(state: State, content: Mapping[str, Any]) -> list[dict[str, Any]]:
     for each in (content.get(cohorts.KEY) or {}).get("items", ()):
         made = {"language": each["language"], "cohort": each["id"]}
         found += [{**made, **claim} for claim in each.get("claims", ())]
-    return [*found, *state["edit_claims"]]
+    return [*found, *(claim for claim in state["edit_claims"] if "cohort" not in claim)]

@@ -12,12 +12,13 @@ class Level:
     alternatives: bool = False
     insights: bool = False
     lines: bool = False
+    judge: bool = False
 
 
 _LEVELS = {
     "basic": Level(),
     "advanced": Level(knowledge=True, cohorts=True, alternatives=True),
-    "advanced + context": Level(knowledge=True, cohorts=True, alternatives=True, insights=True, lines=True),
+    "advanced + context": Level(knowledge=True, cohorts=True, alternatives=True, insights=True, lines=True, judge=True),
 }
 
 

@@ -52,12 +52,18 @@ class CampaignBase(Form):
     claims: list[Claim] = Field(max_length=20)
 
 
-class TextBase(Form):
+class TextCopy(Form):
     """The words of an SMS, WhatsApp or Telegram message; greeting, name, link and way out are placed by code."""
 
-    lang: Literal["de", "en"]
     text: str = Field(min_length=1, max_length=600)
     cta_label: str = Field(max_length=60)
+
+
+class TextBase(TextCopy):
+    """One language of such a message; `alternative` as in a `CampaignBase`."""
+
+    lang: Literal["de", "en"]
+    alternative: TextCopy | None
     claims: list[Claim] = Field(max_length=20)
 
 

@@ -79,9 +79,12 @@ class State(TypedDict, total=False):
     unattended: bool
     mends: bool
     alternatives: bool
+    judged: bool
+    notes: dict[str, str]
     changed: list[str]
     todo: Todo
     sources: list[Source]
+    search: dict[str, str]
     plan: BriefPlan
     parts: Annotated[dict[str, Any], merge_parts]
     snippets: Annotated[dict[str, Any], merge_parts]
@@ -96,6 +99,7 @@ class State(TypedDict, total=False):
     questions: list[dict[str, Any]]
     repairs: int
     shortened: bool
+    cuts: int
     revision_id: str
 
 

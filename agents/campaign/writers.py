@@ -2,12 +2,13 @@
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 from agents import guards, prompts
+from agents import judge as judging
 from agents.call import Caller, Chain, Question
 from agents.campaign.replies import (
     BriefPlan,
@@ -22,18 +23,21 @@ from agents.campaign.replies import (
     PersonalLine,
     Scope,
     TextBase,
+    TextCopy,
 )
 from agents.campaign.state import Desk, Source, Spot
+from agents.judge import Verdict
 from agents.llm.builtin import writer as builtin
 from agents.llm.builtin.cohorts import copy_for
 from agents.llm.builtin.edits import edited
 from agents.llm.builtin.lines import line_for
 from agents.prompts import Section
-from domain.content import lines, slots
+from domain.content import lines, places, slots
 from domain.content.cohorts import Cohort
 from domain.content.lines import Target
 
-Reply = TypeVar("Reply", BriefPlan, CampaignBase, TextBase, CohortBatch, PersonalBatch, Edits, Scope)
+Reply = TypeVar("Reply", BriefPlan, CampaignBase, TextBase, CohortBatch, PersonalBatch, Edits, Scope, Verdict)
+Base = TypeVar("Base", CampaignBase, TextBase)
 PROMPTS = Path(__file__).parent / "prompts"
 _OUTPUT_TOKENS = 2_000
 _BATCH_TOKENS = 4_000
@@ -65,8 +69,8 @@ class BuiltinWriter:
     def base(self, plan: BriefPlan, language: str, desk: Desk, *, alternative: bool) -> CampaignBase:
         return builtin.base(plan, language, desk.sources, desk.style, brand=desk.brand, alternative=alternative)
 
-    def text(self, plan: BriefPlan, language: str, desk: Desk, *, channel: str) -> TextBase:
-        return builtin.text(plan, language, desk.style, channel)
+    def text(self, plan: BriefPlan, language: str, desk: Desk, *, channel: str, alternative: bool) -> TextBase:
+        return builtin.text(plan, language, desk.style, channel, alternative=alternative)
 
     def cohorts(
         self, plan: BriefPlan, cohorts: Sequence[Cohort], desk: Desk, *, channel: str, base: dict[str, dict[str, str]]
@@ -86,6 +90,10 @@ class BuiltinWriter:
     def shorten(self, plan: BriefPlan, spots: Sequence[Spot], desk: Desk) -> tuple[dict[str, str], list[Claim]]:
         del plan, spots, desk  # templates are as short as they can be
         return {}, []
+
+    def judge(self, plan: BriefPlan, language: str, texts: Mapping[str, str], desk: Desk) -> Verdict:
+        del plan, language, texts, desk  # templates have no opinion
+        return Verdict(notes=[])
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,22 +128,34 @@ class ModelWriter:
         return reply.model_copy(update={"address": desk.style.form})
 
     def base(self, plan: BriefPlan, language: str, desk: Desk, *, alternative: bool) -> CampaignBase:
-        def wrong(reply: CampaignBase) -> list[str]:
+        return self._copy("base", CampaignBase, plan, language, desk, [], alternative=alternative)
+
+    def text(self, plan: BriefPlan, language: str, desk: Desk, *, channel: str, alternative: bool) -> TextBase:
+        now = [f"Channel: {channel}"]
+        return self._copy("text", TextBase, plan, language, desk, now, alternative=alternative)
+
+    def _copy(
+        self,
+        prompt_id: str,
+        form: type[Base],
+        plan: BriefPlan,
+        language: str,
+        desk: Desk,
+        now: list[str],
+        *,
+        alternative: bool,
+    ) -> Base:
+        """Ask for one language; the second way to say it comes in the same reply."""
+
+        def wrong(reply: Base) -> list[str]:
             found = _wrong(reply, language, desk)
             if alternative and reply.alternative is None:
                 found.append("alternative is asked for: write it")
             return found
 
-        now = [f"Language: {language}", f"Alternative: {'yes' if alternative else 'no, null'}", *desk.feedback]
-        reply = self._write("base", CampaignBase, wrong, plan, desk, now)
+        now = [*now, f"Language: {language}", f"Alternative: {'yes' if alternative else 'no, null'}", *desk.feedback]
+        reply = self._write(prompt_id, form, wrong, plan, desk, now)
         return reply if alternative else reply.model_copy(update={"alternative": None})
-
-    def text(self, plan: BriefPlan, language: str, desk: Desk, *, channel: str) -> TextBase:
-        def wrong(reply: TextBase) -> list[str]:
-            return _wrong(reply, language, desk)
-
-        now = [f"Channel: {channel}", f"Language: {language}", *desk.feedback]
-        return self._write("text", TextBase, wrong, plan, desk, now)
 
     def cohorts(
         self, plan: BriefPlan, cohorts: Sequence[Cohort], desk: Desk, *, channel: str, base: dict[str, dict[str, str]]
@@ -166,8 +186,7 @@ class ModelWriter:
                 found += [f"'{word}' is not known of {each.ref}" for word in each.used if word not in known]
                 if each.line and not each.used:
                     found.append(f"{each.ref} rests on nothing: name what it uses, or give null")
-                if each.line and re.search(r"[{}\d]", each.line):
-                    found.append(f"{each.ref}: no slots and no digits in a line")
+                found += _line_problems(each.ref, each.line or "")
             return found
 
         now = _openings(base, {target.language for target in targets})
@@ -181,6 +200,15 @@ class ModelWriter:
     def shorten(self, plan: BriefPlan, spots: Sequence[Spot], desk: Desk) -> tuple[dict[str, str], list[Claim]]:
         return self._anew("shorten", plan, spots, desk, wishes=())
 
+    def judge(self, plan: BriefPlan, language: str, texts: Mapping[str, str], desk: Desk) -> Verdict:
+        refs = list(judging.listed(texts))
+
+        def wrong(reply: Verdict) -> list[str]:
+            return judging.wrong(reply, refs)
+
+        now = [f"Language: {language}", *judging.shown(texts)]
+        return self._write("judge", Verdict, wrong, plan, desk, now)
+
     def _anew(
         self, prompt_id: str, plan: BriefPlan, spots: Sequence[Spot], desk: Desk, *, wishes: Sequence[str]
     ) -> tuple[dict[str, str], list[Claim]]:
@@ -189,6 +217,9 @@ class ModelWriter:
         def wrong(reply: Edits) -> list[str]:
             found = _exactly(list(chosen), [each.ref for each in reply.items])
             found += _slot_problems([each.text for each in reply.items], set())
+            for each in reply.items:
+                if each.ref in chosen and places.is_line(chosen[each.ref].path):
+                    found += _line_problems(each.ref, each.text)
             return [*found, *_unknown_sources(reply.claims, desk)]
 
         now = [
@@ -299,8 +330,12 @@ def _shown(source: Source) -> str:
 
 def _texts(reply: Copy) -> list[str]:
     if isinstance(reply, TextBase):
-        return [reply.text, reply.cta_label]
+        return [text for words in (reply, reply.alternative) if words is not None for text in _short(words)]
     return [text for words in (reply.email, reply.alternative) if words is not None for text in _words(words)]
+
+
+def _short(words: TextCopy) -> list[str]:
+    return [words.text, words.cta_label]
 
 
 def _words(words: EmailCopy) -> list[str]:
@@ -330,6 +365,11 @@ def _slot_problems(texts: Sequence[str], placed: set[str]) -> list[str]:
         except slots.BadSlot as error:
             found.append(str(error))
     return found
+
+
+def _line_problems(ref: str, text: str) -> list[str]:
+    found = [f"{ref}: no slots and no digits in a line"] if re.search(r"[{}\d]", text) else []
+    return [*found, f"{ref}: at most {lines.LONGEST} characters"] if len(text.strip()) > lines.LONGEST else found
 
 
 def _exactly(wanted: Sequence[str], given: Sequence[str]) -> list[str]:

@@ -124,7 +124,12 @@ _ASKS = re.compile(
     r"which|why|can i|may i|is there|are there|do you|does)\b",
     re.IGNORECASE,
 )
-_CHANNELS = (("sms", r"\bsms\b"), ("whatsapp", r"whats\s?app"), ("telegram", r"telegram"))
+_CHANNELS = (
+    ("email", r"\be-?mails?\b|\bmails?\b"),
+    ("whatsapp", r"whats\s?app"),
+    ("telegram", r"telegram"),
+    ("sms", r"\bsms\b"),
+)
 
 
 def is_order(text: str) -> bool:
@@ -142,15 +147,20 @@ def audience_of(text: str) -> dict[str, Any]:
     return {"kind": "all_members", "inactive_days": min(count * _DAYS[found[2].casefold()], 3_650) or 1}
 
 
+def channels_in(text: str) -> list[str]:
+    """Return the channels that are named."""
+    return [name for name, pattern in _CHANNELS if re.search(pattern, text, re.IGNORECASE)]
+
+
 def channel_of(text: str) -> str:
-    """Return the channel that is named, else e-mail."""
-    return next((name for name, pattern in _CHANNELS if re.search(pattern, text, re.IGNORECASE)), "email")
+    """Return the one channel that is meant, else e-mail; what is no mail is named on purpose."""
+    return (channels_in(text) or ["email"])[-1]
 
 
 def _arguments(intent: str, text: str) -> dict[str, Any]:
     """Return the typed arguments of an intent, made of the text alone."""
     if intent == "draft_campaign":
-        return {"goal": text[:_LONGEST_GOAL], "audience": audience_of(text), "channels": [channel_of(text)]}
+        return {"goal": text[:_LONGEST_GOAL], "audience": audience_of(text), "channels": channels_in(text) or ["email"]}
     if intent == "estimate_audience":
         return {"audience": audience_of(text), "channel": channel_of(text)}
     if intent == "search_knowledge":
@@ -215,7 +225,7 @@ def _typed(chosen: Selection, text: str) -> dict[str, Any]:
     arguments = _arguments(chosen.intent, text)
     if "audience" in arguments and chosen.inactive_days is not None:
         arguments["audience"] = {"kind": "all_members", "inactive_days": chosen.inactive_days}
-    if "channels" in arguments and chosen.channel is not None:
+    if "channels" in arguments and chosen.channel not in {None, *arguments["channels"]}:
         arguments["channels"] = [chosen.channel]
     if "channel" in arguments and chosen.channel is not None:
         arguments["channel"] = chosen.channel

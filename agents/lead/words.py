@@ -12,6 +12,10 @@ _SAYS: Mapping[str, tuple[str, str]] = MappingProxyType({
         "Soll ich den Entwurf so überarbeiten: „{feedback}“? Ja oder Nein?",
         "Shall I revise the draft like this: '{feedback}'? Yes or no?",
     ),
+    "which_draft": (
+        "Welcher Entwurf ist gemeint: {channels}? Nenne den Kanal in deinem Wunsch.",
+        "Which draft is meant: {channels}? Name the channel in what you ask for.",
+    ),
     "confirm_followup": (
         "Soll ich mich am {when} melden? Ja oder Nein?",
         "Shall I get back to you on {when}? Yes or no?",

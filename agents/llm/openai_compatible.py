@@ -14,9 +14,10 @@ from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from agents.llm import ladder
+from agents.llm import embeddings, ladder
 from agents.llm.errors import Delivery, Fault, Hint, ModelError
-from agents.llm.port import ModelReply, ModelRequest, Profile, Usage
+from agents.llm.fields import count, label
+from agents.llm.port import Embedded, ModelReply, ModelRequest, Profile, Usage
 from kernel import clock
 
 if TYPE_CHECKING:
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
 _CONNECT_SECONDS = 5.0
 _READ_SECONDS = 90.0
 _LARGEST_REPLY = 4 * 1024 * 1024
-_MOST_TOKENS = 10_000_000  # of one attempt; more is not a bill but a fault
-_LONGEST_LABEL = 120
+_LARGEST_VECTORS = 16 * 1024 * 1024
 _LONGEST_PAUSE = 7 * 86_400.0
 _QUOTA_CODES = {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"}
 _FILTER_CODES = {"content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation"}
@@ -66,28 +66,40 @@ class OpenAICompatible:
         self._api_key = api_key or "none"
         self._read_seconds = read_seconds
         self._monotonic = monotonic
+        self._packed = True
 
     def complete(self, request: ModelRequest, *, deadline: float) -> ModelReply:
         """Make one attempt that ends before `deadline`; raises ModelError and nothing else."""
         with _named_errors():
             return self._attempt(request, deadline)
 
-    def embed(self, texts: Sequence[str], *, model: str, deadline: float) -> list[list[float]]:
-        """Return one vector per text, in their order; raises ModelError and nothing else."""
+    def embed(self, texts: Sequence[str], *, dimensions: int | None = None, deadline: float) -> Embedded:
+        """Return one vector per text, in their order; raises ModelError and nothing else.
+
+        Packed numbers are asked for, a third of the size, until the server says that it does not know them.
+        """
+        try:
+            return self._embed(texts, dimensions, deadline)
+        except ModelError as error:
+            if error.fault is not Fault.BAD_REQUEST or error.hint.parameter != "encoding_format":
+                raise
+        self._packed = False
+        return self._embed(texts, dimensions, deadline)
+
+    def _embed(self, texts: Sequence[str], dimensions: int | None, deadline: float) -> Embedded:
         left = deadline - self._monotonic()
         if left <= 0:
             raise ModelError(Fault.TIMEOUT)
-        with _named_errors():
-            answer = self._client.embeddings.create(
-                model=model, input=list(texts), encoding_format="float", timeout=self._timeout(left)
-            )
-        try:
-            vectors = [[float(number) for number in row.embedding] for row in sorted(answer.data, key=_position)]
-        except (AttributeError, TypeError, ValueError):
-            raise ModelError(Fault.PROTOCOL, http_status=200, delivery=Delivery.UNKNOWN) from None
-        if len(vectors) != len(texts) or len({len(vector) for vector in vectors}) > 1:
-            raise ModelError(Fault.PROTOCOL, http_status=200, delivery=Delivery.UNKNOWN)
-        return vectors
+        wanted: dict[str, Any] = {"model": self.model, "input": list(texts)}
+        wanted |= {"encoding_format": "base64" if self._packed else "float"}
+        wanted |= {"dimensions": dimensions} if dimensions else {}
+        with (
+            _named_errors(),
+            self._client.embeddings.with_streaming_response.create(**wanted, timeout=self._timeout(left)) as response,
+        ):
+            body = self._read(response.iter_bytes(), deadline, most=_LARGEST_VECTORS)
+            request_id = label(response.headers.get("x-request-id"))
+            return embeddings.read(body, len(texts), request_id, response.status_code)
 
     def close(self) -> None:
         """Close pooled connections; the port opens new ones when it is used again."""
@@ -116,7 +128,7 @@ class OpenAICompatible:
             **_parameters(self.model, request), timeout=self._timeout(left)
         ) as response:
             body = self._read(response.iter_bytes(), deadline)
-            request_id = _label(response.headers.get("x-request-id"))
+            request_id = label(response.headers.get("x-request-id"))
             return _reply(body, request_id, response.status_code)
 
     def _timeout(self, left: float) -> Any:
@@ -124,14 +136,14 @@ class OpenAICompatible:
 
         return httpx2.Timeout(min(self._read_seconds, left), connect=min(_CONNECT_SECONDS, left))
 
-    def _read(self, chunks: Iterator[bytes], deadline: float) -> bytes:
+    def _read(self, chunks: Iterator[bytes], deadline: float, *, most: int = _LARGEST_REPLY) -> bytes:
         import httpx2  # noqa: PLC0415
 
         body = bytearray()
         try:
             for chunk in chunks:
                 body += chunk
-                if len(body) > _LARGEST_REPLY:
+                if len(body) > most:
                     raise ModelError(Fault.PROTOCOL, http_status=200, delivery=Delivery.UNKNOWN)
                 if self._monotonic() > deadline:
                     raise ModelError(Fault.TIMEOUT, http_status=200, delivery=Delivery.UNKNOWN)
@@ -159,10 +171,6 @@ def _named_errors() -> Iterator[None]:
         raise ModelError(Fault.TRANSIENT, delivery=_delivery(error)) from None
     except (OpenAIError, json.JSONDecodeError):
         raise ModelError(Fault.PROTOCOL, delivery=Delivery.UNKNOWN) from None
-
-
-def _position(row: Any) -> int:
-    return int(row.index)
 
 
 def _parameters(model: str, request: ModelRequest) -> dict[str, Any]:
@@ -196,7 +204,7 @@ def _from_status(error: "APIStatusError") -> ModelError:
         _fault(status, details),
         retry_after=_retry_after(error.response.headers.get),
         http_status=status,
-        request_id=_label(error.request_id),
+        request_id=label(error.request_id),
         hint=_hint(details),
     )
 
@@ -218,12 +226,12 @@ def _hint(details: dict[str, Any]) -> Hint:
     message = str(details.get("message") or "")
     parameter = str(details.get("param") or "").partition(".")[0]
     if not parameter:
-        named = ("max_tokens", "max_completion_tokens", "temperature", "response_format")
+        named = ("max_tokens", "max_completion_tokens", "temperature", "response_format", "encoding_format")
         parameter = next((word for word in named if f"'{word}'" in message), "")
     lowered = message.lower()
     return Hint(
         parameter=parameter or None,
-        code=_label(details.get("code")),
+        code=label(details.get("code")),
         speaks_of_schema=parameter == "response_format" or "schema" in lowered or "response_format" in lowered,
     )
 
@@ -261,8 +269,8 @@ def _reply(body: bytes, request_id: str | None, status: int) -> ModelReply:
         text=_text(message, "content"),
         refusal=_text(message, "refusal"),
         usage=_usage(data.get("usage")),
-        finish=_label(choice.get("finish_reason")) if choice else "no_choices",
-        model=_label(data.get("model")) or "",
+        finish=label(choice.get("finish_reason")) if choice else "no_choices",
+        model=label(data.get("model")) or "",
         request_id=request_id,
         http_status=status,
     )
@@ -284,25 +292,14 @@ def _text(message: Any, key: str) -> str | None:
 def _usage(raw: Any) -> Usage | None:
     if not isinstance(raw, dict):
         return None
-    read, written = _count(raw.get("prompt_tokens")), _count(raw.get("completion_tokens"))
+    read, written = count(raw.get("prompt_tokens")), count(raw.get("completion_tokens"))
     if read is None or written is None:
         return None
-    cached = _count(_part(raw, "prompt_tokens_details", "cached_tokens")) or 0
-    reasoning = _count(_part(raw, "completion_tokens_details", "reasoning_tokens")) or 0
+    cached = count(_part(raw, "prompt_tokens_details", "cached_tokens")) or 0
+    reasoning = count(_part(raw, "completion_tokens_details", "reasoning_tokens")) or 0
     return Usage(read, min(cached, read), written, min(reasoning, written))
 
 
 def _part(raw: dict[str, Any], group: str, key: str) -> Any:
     inner = raw.get(group)
     return inner.get(key) if isinstance(inner, dict) else None
-
-
-def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST_TOKENS else None
-
-
-def _label(value: Any) -> str | None:
-    """A short printable text from a provider, safe for a column and a log line."""
-    if not isinstance(value, str) or not value:
-        return None
-    return "".join(character for character in value if character.isprintable())[:_LONGEST_LABEL] or None

@@ -1,5 +1,7 @@
 """The port between our calls and any model server: typed request in, raw reply out, one attempt."""
 
+from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, Protocol
@@ -113,6 +115,17 @@ class ModelReply:
     http_status: int
 
 
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """Vectors in the order of the texts, all of the same length, finite and with a direction."""
+
+    vectors: "list[array[float]]"
+    usage: Usage | None
+    model: str
+    request_id: str | None
+    http_status: int
+
+
 class ModelPort(Protocol):
     """One model at one endpoint."""
 
@@ -123,6 +136,13 @@ class ModelPort(Protocol):
 
     def complete(self, request: ModelRequest, *, deadline: float) -> ModelReply:
         """Make one attempt that ends before `deadline` (`time.monotonic()` seconds).
+
+        Raises ModelError and nothing else.
+        """
+        ...
+
+    def embed(self, texts: Sequence[str], *, dimensions: int | None = None, deadline: float) -> Embedded:
+        """Make one attempt to get a vector per text, of `dimensions` numbers where the model can choose.
 
         Raises ModelError and nothing else.
         """

@@ -2,19 +2,23 @@
 
 import random
 import time
+from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from threading import Lock
 from typing import Generic, Protocol, TypeVar
 
 from agents.llm.errors import CallStopped, Delivery, Fault, ModelError, Outcome
 from agents.llm.ladder import Ladder, is_certain, messages, response_format, step_down
-from agents.llm.port import Message, ModelPort, ModelReply, ModelRequest, Usage
+from agents.llm.port import Embedded, Message, ModelPort, ModelReply, ModelRequest, Usage
 from kernel import clock
 
 T = TypeVar("T")
+R = TypeVar("R")
+Reply = TypeVar("Reply", ModelReply, Embedded)
 
 ATTEMPTS = 3
 BUDGET_SECONDS = 180.0
@@ -128,24 +132,32 @@ class Provider:
         """
         return _Call(self, request, accept, meter or NoMeter()).run()
 
+    def embed(self, texts: Sequence[str], *, dimensions: int | None = None, meter: Meter | None = None) -> Embedded:
+        """Return a vector per text, tried and booked as `complete` does; raises what it raises."""
+        return _Embedding(self, texts, dimensions, meter or NoMeter()).run()
 
-class _Call(Generic[T]):
+
+class _Tries(ABC, Generic[R]):
     """The state of one call while it is tried."""
 
-    def __init__(self, provider: Provider, request: ModelRequest, accept: Callable[[str], T], meter: Meter) -> None:
+    def __init__(self, provider: Provider, meter: Meter) -> None:
         self._p = provider
         self._endpoint = provider.port.endpoint
-        self._asked = request
-        dialect = provider.ladder.dialect(self._endpoint, provider.port.profile)
-        self._request = replace(request, dialect=dialect)
-        self._accept = accept
         self._meter = meter
         self._deadline = provider.monotonic() + provider.budget_seconds
         self._made = 0
         self._seen: list[Fault] = []
         self._unknown = False
 
-    def run(self) -> Completed[T]:
+    @abstractmethod
+    def _attempt(self) -> R:
+        """Make one attempt, booked; raises ModelError."""
+
+    def _mended(self, error: ModelError) -> bool | None:
+        """Change what another attempt needs; None where that is only time, False where no attempt would help."""
+        return None if error.fault in _AGAIN else False
+
+    def run(self) -> R:
         while True:
             self._stop_if_open()
             try:
@@ -155,12 +167,12 @@ class _Call(Generic[T]):
                 if not self._prepare_next(error):
                     raise self._stopped(error) from None
 
-    def _attempt(self) -> Completed[T]:
-        estimate = estimate_of(self._request)
+    def _booked(self, estimate: Usage, ask: Callable[[], Reply]) -> Reply:
+        """Make one request, reserved at the estimate and settled at what the reply says."""
         self._meter.reserve(estimate)
         self._made += 1
         try:
-            reply = self._p.port.complete(self._request, deadline=self._deadline)
+            reply = ask()
         except ModelError as error:
             self._unknown = error.delivery is Delivery.UNKNOWN
             spent = replace(estimate, estimated=True) if self._unknown else Usage()
@@ -168,15 +180,7 @@ class _Call(Generic[T]):
             raise
         self._unknown = False
         self._meter.settle(estimate, reply.usage or replace(estimate, estimated=True))
-        text = _checked(reply)
-        try:
-            value = self._accept(text)
-        except ModelError as error:
-            self._ask_again(text, error)
-            raise _with_reply(error, reply) from None
-        self._p.breaker.succeeded(self._endpoint)
-        self._p.ladder.remember(self._endpoint, self._request.dialect)
-        return Completed(value, text, reply, self._made)
+        return reply
 
     def _note(self, error: ModelError) -> None:
         self._seen.append(error.fault)
@@ -187,16 +191,11 @@ class _Call(Generic[T]):
 
     def _prepare_next(self, error: ModelError) -> bool:
         """Change or wait for what the next attempt needs; False when another one makes no sense."""
-        fault = error.fault
         another = self._made < self._p.attempts
-        if fault is Fault.BAD_REQUEST:
-            return self._step_down(error) and another
-        if fault is Fault.TRUNCATED:
-            doubled = self._asked.max_output_tokens * 2
-            self._request = replace(self._request, max_output_tokens=doubled)
-        if fault in _ONCE_AGAIN:
-            return another and self._seen.count(fault) == 1
-        if fault not in _AGAIN or not another:
+        mended = self._mended(error)
+        if mended is not None:
+            return mended and another
+        if not another:
             return False
         wait = self._wait(error)
         if self._p.monotonic() + wait >= self._deadline:
@@ -209,6 +208,59 @@ class _Call(Generic[T]):
             return error.retry_after + self._p.jitter() * min(1.0, error.retry_after)
         ceiling = min(_LONGEST_WAIT, _FIRST_WAIT * 2.0 ** len(self._seen))
         return self._p.jitter() * ceiling
+
+    def _stop_if_open(self) -> None:
+        seconds = self._p.breaker.open_for(self._endpoint, self._p.monotonic())
+        if seconds > 0:
+            at = clock.now() + timedelta(seconds=seconds)
+            raise CallStopped(Outcome.PAUSED_PROVIDER, "endpoint_down", retry_at=at, unknown=self._unknown)
+
+    def _stopped(self, error: ModelError) -> CallStopped:
+        pause = error.fault in _PAUSES
+        seconds = timedelta(seconds=error.retry_after) if error.retry_after is not None else _PAUSE
+        return CallStopped(
+            Outcome.PAUSED_PROVIDER if pause else Outcome.FAILED,
+            error.fault.value,
+            retry_at=clock.now() + seconds if pause else None,
+            request_id=error.request_id,
+            http_status=error.http_status,
+            unknown=self._unknown,
+        )
+
+
+class _Call(_Tries[Completed[T]]):
+    """A completion: a refused request steps down the ladder, an answer of no use is asked for once more."""
+
+    def __init__(self, provider: Provider, request: ModelRequest, accept: Callable[[str], T], meter: Meter) -> None:
+        super().__init__(provider, meter)
+        self._asked = request
+        dialect = provider.ladder.dialect(self._endpoint, provider.port.profile)
+        self._request = replace(request, dialect=dialect)
+        self._accept = accept
+
+    def _attempt(self) -> Completed[T]:
+        request = self._request
+        reply = self._booked(estimate_of(request), lambda: self._p.port.complete(request, deadline=self._deadline))
+        text = _checked(reply)
+        try:
+            value = self._accept(text)
+        except ModelError as error:
+            self._ask_again(text, error)
+            raise _with_reply(error, reply) from None
+        self._p.breaker.succeeded(self._endpoint)
+        self._p.ladder.remember(self._endpoint, self._request.dialect)
+        return Completed(value, text, reply, self._made)
+
+    def _mended(self, error: ModelError) -> bool | None:
+        fault = error.fault
+        if fault is Fault.BAD_REQUEST:
+            return self._step_down(error)
+        if fault is Fault.TRUNCATED:
+            doubled = self._asked.max_output_tokens * 2
+            self._request = replace(self._request, max_output_tokens=doubled)
+        if fault in _ONCE_AGAIN:
+            return self._seen.count(fault) == 1
+        return super()._mended(error)
 
     def _step_down(self, error: ModelError) -> bool:
         lower = step_down(self._request.dialect, error.hint) if error.http_status in {400, 422} else None
@@ -228,23 +280,22 @@ class _Call(Generic[T]):
             self._request = replace(self._request, dialect=shown)
         self._request = replace(self._request, messages=(*self._asked.messages, *repair))
 
-    def _stop_if_open(self) -> None:
-        seconds = self._p.breaker.open_for(self._endpoint, self._p.monotonic())
-        if seconds > 0:
-            at = clock.now() + timedelta(seconds=seconds)
-            raise CallStopped(Outcome.PAUSED_PROVIDER, "endpoint_down", retry_at=at, unknown=self._unknown)
 
-    def _stopped(self, error: ModelError) -> CallStopped:
-        pause = error.fault in _PAUSES
-        seconds = timedelta(seconds=error.retry_after) if error.retry_after is not None else _PAUSE
-        return CallStopped(
-            Outcome.PAUSED_PROVIDER if pause else Outcome.FAILED,
-            error.fault.value,
-            retry_at=clock.now() + seconds if pause else None,
-            request_id=error.request_id,
-            http_status=error.http_status,
-            unknown=self._unknown,
-        )
+class _Embedding(_Tries[Embedded]):
+    """Vectors: nothing about the request can be mended."""
+
+    def __init__(self, provider: Provider, texts: Sequence[str], dimensions: int | None, meter: Meter) -> None:
+        super().__init__(provider, meter)
+        self._texts = texts
+        self._dimensions = dimensions
+
+    def _attempt(self) -> Embedded:
+        size = sum(len(text.encode("utf-8", "replace")) for text in self._texts)
+        estimate = Usage(-(-size // 2) + _MESSAGE_OVERHEAD * len(self._texts))
+        ask = partial(self._p.port.embed, self._texts, dimensions=self._dimensions, deadline=self._deadline)
+        reply = self._booked(estimate, ask)
+        self._p.breaker.succeeded(self._endpoint)
+        return reply
 
 
 def estimate_of(request: ModelRequest) -> Usage:

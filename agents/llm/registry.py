@@ -1,7 +1,6 @@
 """Which model the settings name, and whether it answers."""
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -50,16 +49,22 @@ def providers_for(settings: Settings) -> list[Provider]:
     return [first, _provider(own or settings.llm_base_url or "", key, settings.llm_fallback_model, version)]
 
 
-def embed(texts: Sequence[str], settings: Settings | None = None) -> list[list[float]] | None:
-    """Return one vector per text from the configured server; `None` where no model for embeddings is named.
+def embedder() -> Provider | None:
+    """Return the model for vectors that the settings name; `None` where the search is lexical only."""
+    return embedder_for(get_settings())
 
-    One request within 30 s, nothing retried. Raises ModelError, which a search answers by going on without vectors.
-    """
-    known = settings or get_settings()
-    first = provider_for(known)
-    if first is None or not known.llm_embedding_model or not isinstance(first.port, OpenAICompatible):
+
+def embedder_for(settings: Settings) -> Provider | None:
+    """Return the model for vectors of these settings; it has a breaker of its own."""
+    if not settings.llm_base_url or not settings.llm_embedding_model:
         return None
-    return first.port.embed(texts, model=known.llm_embedding_model, deadline=time.monotonic() + _PROBE_SECONDS)
+    key = settings.llm_api_key.get_secret_value()
+    return _provider(settings.llm_base_url, key, settings.llm_embedding_model, settings.llm_azure_api_version)
+
+
+def briefly(provider: Provider, seconds: float) -> Provider:
+    """Return the same endpoint for one attempt that somebody waits for."""
+    return Provider(provider.port, breaker=provider.breaker, ladder=provider.ladder, attempts=1, budget_seconds=seconds)
 
 
 @lru_cache(maxsize=8)
@@ -92,6 +97,18 @@ class Probe:
     schema_mode: str
     ms: int
     request_id: str | None = None
+
+
+def probe_vectors(settings: Settings) -> tuple[int, str]:
+    """Ask for the vector of one word and return how many numbers it has and the model as reported; nothing is booked.
+
+    Raises CallStopped, with the fault as its code; ValueError where no model for vectors is configured.
+    """
+    known = embedder_for(settings)
+    if known is None:
+        raise ValueError("no model for embeddings is configured")
+    made = briefly(known, _PROBE_SECONDS).embed(["hello"], dimensions=settings.llm_embedding_dimensions)
+    return len(made.vectors[0]), made.model or known.port.model
 
 
 def probe(settings: Settings | None = None) -> Probe | None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any, TypeVar
 from uuid import UUID
@@ -39,7 +40,7 @@ from domain.agent_tasks.states import OVER, WAITING
 from domain.agent_tasks.views import TaskView
 from domain.identity.service import Principal
 from kernel import log
-from kernel.errors import AriiaError, Conflict, Forbidden, NotFound
+from kernel.errors import AriiaError, Conflict, Forbidden, Invalid, NotFound
 from kernel.ids import new_id
 
 WAIT_SECONDS = 25.0
@@ -80,14 +81,18 @@ class _Contexts(DefaultServerCallContextBuilder):
 
 
 class _Refusals:
-    """Answers what the key may not with 403, which the protocol's own errors cannot say."""
+    """Answers what the key may not with 403, which the protocol's own errors cannot say, and torn texts with 422."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope)
+        request = Request(scope, receive)
         request.state.refused = None
+        body = await request.body()
+        if _is_torn(body):  # the library would log and repeat it, and can do neither
+            await _refuse(request, Invalid("body", "a text holds half of a surrogate pair; remove it"), send)
+            return
         instead: list[AriiaError] = []
 
         async def answer(message: Message) -> None:
@@ -96,11 +101,37 @@ class _Refusals:
             if not instead:
                 await send(message)
 
-        await self._app(scope, receive, answer)
+        await self._app(scope, _again(body, receive), answer)
         if instead:
-            error = instead[0]
-            response = errors.problem(request, error.status, error.code, error.detail, **error.extra)
-            await response(scope, receive, send)
+            await _refuse(request, instead[0], send)
+
+
+async def _refuse(request: Request, error: AriiaError, send: Send) -> None:
+    response = errors.problem(request, error.status, error.code, error.detail, **error.extra)
+    await response(request.scope, request.receive, send)
+
+
+def _is_torn(body: bytes) -> bool:
+    """Say whether a JSON text holds half of a surrogate pair, which is no character and has no UTF-8 form."""
+    try:
+        json.dumps(json.loads(body), ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    except (ValueError, RecursionError):
+        return False  # the protocol says what is wrong with it
+    return False
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """Give out a body that was read, and then whatever else comes."""
+    unread = [body]
+
+    async def receive_again() -> Message:
+        if unread:
+            return {"type": "http.request", "body": unread.pop(), "more_body": False}
+        return await receive()
+
+    return receive_again
 
 
 def application(*, card_path: str, rpc_path: str, rest_path: str) -> ASGIApp:
@@ -168,8 +199,8 @@ async def _speak(context: ServerCallContext, message: pb.Message) -> pb.Message:
 def _submit(message: pb.Message) -> Act[TaskView]:
     """Return what a message asks for: a new task, or a word about one."""
     if message.task_id:
-        text = a2a_map.text_of(message)
-        return functools.partial(_reply, message.task_id, text, message.message_id)
+        words = (a2a_map.text_of(message), a2a_map.channel_of(message), message.message_id)
+        return functools.partial(_reply, message.task_id, words)
     skill, values = a2a_map.wish_of(message)
     context_id = message.context_id or str(new_id())
 
@@ -179,8 +210,10 @@ def _submit(message: pb.Message) -> Act[TaskView]:
     return act
 
 
-def _reply(task_id: str, text: str, key: str, service: TaskService, who: Requester) -> TaskView:
-    return service.get(service.reply(work.task_id_of(task_id), who, text=text, idempotency_key=key), who)
+def _reply(task_id: str, words: tuple[str, str | None, str], service: TaskService, who: Requester) -> TaskView:
+    text, channel, key = words
+    known = work.task_id_of(task_id)
+    return service.get(service.reply(known, who, text=text, channel=channel, idempotency_key=key), who)
 
 
 def _get(task_id: UUID, service: TaskService, who: Requester) -> TaskView:

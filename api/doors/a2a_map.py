@@ -125,6 +125,14 @@ def text_of(message: pb.Message) -> str:
     return text
 
 
+def channel_of(message: pb.Message) -> str | None:
+    """Return which campaign of a task with several the words are about. Raises InvalidParamsError."""
+    channel = MessageToDict(message.metadata).get("channel")
+    if channel is not None and not isinstance(channel, str):
+        raise InvalidParamsError("The channel in the metadata is a text.")
+    return channel
+
+
 def task(view: TaskView) -> pb.Task:
     """Return a task as the protocol shows it."""
     said = work.plain(view)

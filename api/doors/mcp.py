@@ -47,6 +47,8 @@ _INSTRUCTIONS = (
 _TEXT = {"type": "string", "minLength": 1, "maxLength": 2_000}
 _ID = {"type": "string", "format": "uuid"}
 _KEY = {"type": "string", "minLength": 1, "maxLength": 255, "description": "A repeat returns the same task."}
+_CHANNEL = {"type": "string", "enum": ["email", "whatsapp", "telegram", "sms"]}
+_WORDS = ("text", "channel", "idempotency_key")
 _BESIDE = ("idempotency_key", "context_id")
 _CONTEXT = {"type": "string", "minLength": 1, "maxLength": 200, "description": "Groups tasks of one conversation."}
 _OUTPUT = {
@@ -75,12 +77,12 @@ _VERBS: dict[str, tuple[str, dict[str, Any], bool]] = {
     ),
     "answer_task": (
         "Answer a question of a task.",
-        _form(["task_id", "question_id", "text"], task_id=_ID, question_id=_ID, text=_TEXT),
+        _form(["task_id", "question_id", "text"], task_id=_ID, question_id=_ID, text=_TEXT, idempotency_key=_KEY),
         False,
     ),
     "comment_task": (
-        "Ask for another revision of the draft of a task; this decides nothing.",
-        _form(["task_id", "text"], task_id=_ID, text=_TEXT, revision_id=_ID),
+        "Ask for another revision of the draft of a task, of several the one seen or on a channel; decides nothing.",
+        _form(["task_id", "text"], task_id=_ID, text=_TEXT, revision_id=_ID, channel=_CHANNEL, idempotency_key=_KEY),
         False,
     ),
     "cancel": ("End a task that no person has decided on.", _form(["task_id"], task_id=_ID), False),
@@ -202,14 +204,12 @@ def _verb(service: TaskService, who: Requester, name: str, arguments: dict[str, 
     if name == "list_tasks":
         return _listed(service, who, arguments)
     task_id = work.task_id_of(arguments["task_id"])
+    words: dict[str, Any] = {name: _word(arguments, name) for name in _WORDS if name in arguments}
     if name == "answer_task":
-        question_id = work.task_id_of(arguments["question_id"])
-        service.answer(task_id, who, question_id=question_id, text=_word(arguments, "text"))
+        service.answer(task_id, who, question_id=work.task_id_of(arguments["question_id"]), **words)
     elif name == "comment_task":
         seen = arguments.get("revision_id")
-        service.feedback(
-            task_id, who, text=_word(arguments, "text"), revision_id=work.task_id_of(seen) if seen else None
-        )
+        service.feedback(task_id, who, revision_id=work.task_id_of(seen) if seen else None, **words)
     elif name == "cancel":
         service.cancel(task_id, who)
     return _shown(service.get(task_id, who))

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
@@ -25,8 +25,9 @@ from api.schemas.agent_tasks import (
     TurnIn,
     TurnOut,
 )
+from domain.agent_tasks.heard import LONGEST_KEY
 from domain.agent_tasks.requester import Requester
-from domain.agent_tasks.service import LONGEST_KEY, TaskService
+from domain.agent_tasks.service import TaskService
 from domain.agent_tasks.states import OVER, WAITING
 from domain.identity.service import Principal
 from kernel import db
@@ -41,6 +42,7 @@ _LOOK_SECONDS = 0.5
 _LONGEST_SECONDS = 60.0
 _RETRY_MS = 2_000
 _AT_REST = OVER | WAITING
+_LONGEST_ID = 200
 
 Key = Annotated[
     str | None,
@@ -128,7 +130,12 @@ class _Watch:
     principal: Principal
     task_id: UUID
 
-    def look(self, after: UUID | None) -> tuple[TaskOut, list[StepOut]]:
+    def begin(self, step_ids: Collection[UUID]) -> Mapping[UUID, UUID]:
+        """Return up to where each campaign of the task was seen."""
+        with db.tenant_session(self.principal.tenant_id) as session:
+            return TaskService(session).last_of_each(self.task_id, Requester.of(self.principal), step_ids)
+
+    def look(self, after: Collection[UUID]) -> tuple[TaskOut, list[StepOut]]:
         who = Requester.of(self.principal)
         with db.tenant_session(self.principal.tenant_id) as session:
             service = TaskService(session)
@@ -136,9 +143,10 @@ class _Watch:
             return TaskOut.of(service.get(self.task_id, who)), [StepOut.of(step) for step in steps]
 
 
-def _last(value: str | None) -> UUID | None:
+def _last(value: str | None) -> list[UUID]:
+    """Return the last step that was seen of each campaign."""
     try:
-        return UUID(value) if value else None
+        return [UUID(part) for part in value.split(".")] if value else []
     except ValueError:
         raise Invalid("Last-Event-ID", "is none of ours; start without one") from None
 
@@ -151,7 +159,7 @@ def _last(value: str | None) -> UUID | None:
 async def watch_task(
     task_id: UUID,
     principal: CurrentPrincipal,
-    last_event_id: Annotated[str | None, Header(alias="Last-Event-ID", max_length=60)] = None,
+    last_event_id: Annotated[str | None, Header(alias="Last-Event-ID", max_length=_LONGEST_ID)] = None,
 ) -> StreamingResponse:
     """Watch a task as server-sent events: `step` for each finished step, `task` whenever it stands differently.
 
@@ -159,23 +167,23 @@ async def watch_task(
     from the last step.
     """
     watch = _Watch(principal, task_id)
-    after = _last(last_event_id)
-    first = await run_in_threadpool(watch.look, after)
+    after = await run_in_threadpool(watch.begin, _last(last_event_id))
+    first = await run_in_threadpool(watch.look, list(after.values()))
     return StreamingResponse(
         _stream(watch, first, after), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
     )
 
 
-async def _stream(watch: _Watch, seen: tuple[TaskOut, list[StepOut]], after: UUID | None) -> AsyncIterator[str]:
+async def _stream(watch: _Watch, seen: tuple[TaskOut, list[StepOut]], after: Mapping[UUID, UUID]) -> AsyncIterator[str]:
     yield f"retry: {_RETRY_MS}\n\n"
-    told = ""
+    told, last = "", dict(after)
     loop = asyncio.get_running_loop()
     until = loop.time() + _LONGEST_SECONDS
     while True:
         task, steps = seen
         for step in steps:
-            after = step.id
-            yield _event("step", step.model_dump(mode="json"), step.id)
+            last[step.campaign_id] = step.id
+            yield _event("step", step.model_dump(mode="json"), list(last.values()))
         now = json.dumps(task.model_dump(mode="json"))
         if now != told:
             told = now
@@ -183,8 +191,8 @@ async def _stream(watch: _Watch, seen: tuple[TaskOut, list[StepOut]], after: UUI
         if task.state in _AT_REST or loop.time() >= until:
             return
         await asyncio.sleep(_LOOK_SECONDS)
-        seen = await run_in_threadpool(watch.look, after)
+        seen = await run_in_threadpool(watch.look, list(last.values()))
 
 
-def _event(name: str, data: object, event_id: UUID) -> str:
-    return f"id: {event_id}\nevent: {name}\ndata: {json.dumps(data)}\n\n"
+def _event(name: str, data: object, seen: list[UUID]) -> str:
+    return f"id: {'.'.join(map(str, seen))}\nevent: {name}\ndata: {json.dumps(data)}\n\n"

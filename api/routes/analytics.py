@@ -25,7 +25,7 @@ from domain.plans.catalog import ANALYTICS
 router = APIRouter(tags=["analytics"])
 
 Reader = Annotated[Principal, requires("campaigns:read")]
-Section = Literal["series", "channels", "languages", "links", "variants"]
+Section = Literal["series", "channels", "languages", "links", "variants", "segments"]
 
 
 First = Annotated[date | None, Query(alias="from", description="First day, on the tenant's clock.")]
@@ -113,8 +113,8 @@ def get_performance(
 ) -> Response:
     """Show how a campaign did: totals and rates, by people and by machines.
 
-    Series, channels, languages and links come from the standard level on, variants from the advanced one. Without
-    `from` and `to` it is the campaign's whole life.
+    Series, channels, languages and links come from the standard level on, variants and segments from the
+    advanced one. Without `from` and `to` it is the campaign's whole life.
     """
     return _answer(request, reports.performance(session, campaign_id, asked))
 

@@ -104,7 +104,10 @@ def delete_campaign(campaign_id: UUID, session: TenantSession, who: Writer) -> R
 def generate_draft(campaign_id: UUID, payload: GenerateIn, session: TenantSession, who: Writer) -> RunOut:
     """Ask the agent to write the draft from the goal; poll the campaign for its progress."""
     options = reviews.Options(
-        unattended=payload.ask == "never", alternatives=payload.alternatives, without_ai=payload.without_ai
+        unattended=payload.ask == "never",
+        alternatives=payload.alternatives,
+        without_ai=payload.without_ai,
+        judge=payload.judge,
     )
     return RunOut.of(
         reviews.generate(session, campaign_id, actor=who.actor, variation=payload.variation, options=options)

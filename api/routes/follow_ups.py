@@ -4,12 +4,12 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime
 
 from agents.follow_up.dry_run import understand
 from api.auth import requires
 from api.deps import Page, Paging, TenantSession, page_of
 from api.idempotency import IdempotentRoute
+from api.schemas.base import Moment
 from api.schemas.follow_ups import (
     ConfirmIn,
     DryRunIn,
@@ -50,8 +50,8 @@ def list_follow_ups(
     paging: Paging,
     state: Annotated[StateName | None, Query()] = None,
     member_id: Annotated[UUID | None, Query()] = None,
-    due_from: Annotated[AwareDatetime | None, Query()] = None,
-    due_until: Annotated[AwareDatetime | None, Query(description="Exclusive.")] = None,
+    due_from: Annotated[Moment | None, Query()] = None,
+    due_until: Annotated[Moment | None, Query(description="Exclusive.")] = None,
 ) -> Page[FollowUpOut]:
     """List follow-ups, newest first."""
     statement = store.matching(session, state=state, member_id=member_id, due_from=due_from, due_until=due_until)

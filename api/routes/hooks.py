@@ -138,16 +138,16 @@ def ses_report(path_token: str, request: Request, body: Body) -> Response:
     """Take what Amazon SES reports through Amazon SNS; it is read right after the answer."""
     known = _account(request, path_token)
     try:
-        envelope = sns.genuine(known.account, body)
+        envelope = sns.genuine(lambda fits: callers.holds(known, fits), body)
         if envelope.kind == CONFIRMATION:
-            sns.confirm(envelope)
+            sns.confirm(known.tenant_id, known.account.id, envelope)
+        if envelope.kind == NOTIFICATION:
+            with db.tenant_session(known.tenant_id) as session:
+                sns.keep(session, known.account.id, envelope)
     except BadMessage as error:
         _refuse(request, f"Refused: {error}.")
     except (egress.Blocked, egress.Unreachable) as error:
         raise NotReachable(f"Amazon SNS could not be asked: {error}.") from None
-    if envelope.kind == NOTIFICATION:
-        with db.tenant_session(known.tenant_id) as session:
-            sns.keep(session, envelope)
     return Response(status_code=204)
 
 

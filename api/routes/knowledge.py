@@ -1,11 +1,13 @@
 """What the tenant knows: documents and offers."""
 
 from datetime import date
+from functools import partial
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, File, Form, Query, Response, UploadFile
+from fastapi import APIRouter, Depends, File, Form, Query, Response, UploadFile
 
+from agents import embedding
 from api.auth import requires
 from api.deps import Page, Paging, TenantSession, page_of
 from api.idempotency import IdempotentRoute
@@ -13,6 +15,7 @@ from api.schemas.knowledge import (
     ChunkOut,
     DocumentIn,
     DocumentOut,
+    EmbeddingsOut,
     HitOut,
     OfferIn,
     OfferOut,
@@ -22,8 +25,10 @@ from api.schemas.knowledge import (
 )
 from domain.identity.service import Principal
 from domain.knowledge import service as knowledge
-from domain.knowledge import uploads, vocabulary
+from domain.knowledge import uploads, vectors, vocabulary
 from domain.knowledge.service import About
+from domain.knowledge.vectors import UNASKED, Understood
+from kernel import db
 from models import Chunk, Document, DocumentUpload, Offer
 
 documents = APIRouter(prefix="/knowledge", tags=["knowledge"], route_class=IdempotentRoute)
@@ -128,16 +133,64 @@ def delete_document(document_id: UUID, session: TenantSession, who: Writer) -> R
     return Response(status_code=204)
 
 
-@documents.get("/search")
+@documents.get("/embeddings")
+def get_embeddings(session: TenantSession, _who: Reader) -> EmbeddingsOut:
+    """Show how many chunks can be found by meaning, and what the others wait for."""
+    found = vectors.progress(session)
+    fields = {name: getattr(found, name) for name in ("model", "chunks", "done", "refused", "problem", "retry_at")}
+    return EmbeddingsOut(**fields, allowed=embedding.allowed(session))
+
+
+Question = Annotated[str, Query(min_length=2, max_length=300)]
+_BY = "Search-By"
+_TOLD: dict[int | str, dict[str, Any]] = {
+    200: {
+        "headers": {
+            _BY: {
+                "description": "`words` or `words_and_meaning`; after a semicolon why a meaning that was asked for is "
+                "not there: not_configured, not_allowed, month_token_limit, timeout, …",
+                "schema": {"type": "string", "examples": ["words_and_meaning", "words; timeout"]},
+            }
+        }
+    }
+}
+
+
+def _understood(
+    who: Reader,
+    q: Question,
+    meaning: Annotated[  # noqa: FBT002 - a query parameter
+        bool,
+        Query(
+            description="Also find chunks that say it in other words. Asks the configured model once, which spends "
+            "tokens of the month; the same question is free for 30 days. Not for every key stroke."
+        ),
+    ] = False,
+) -> Understood:
+    """Ask the model before any transaction is open."""
+    if not meaning:
+        return UNASKED
+    found = embedding.understand(q, partial(db.tenant_session, who.tenant_id))
+    return found if found.meaning or found.code else Understood(None, "not_configured")
+
+
+@documents.get("/search", responses=_TOLD)
 def search_knowledge(
+    understood: Annotated[Understood, Depends(_understood)],
     session: TenantSession,
     _who: Reader,
-    q: Annotated[str, Query(min_length=2, max_length=300)],
+    response: Response,
+    q: Question,
     language: Annotated[str, Query(pattern="^(de|en)$")] = "de",
     limit: Annotated[int, Query(ge=1, le=8)] = 8,
 ) -> list[HitOut]:
-    """Find what the documents say about a question, best first."""
-    return [HitOut.of(hit) for hit in knowledge.search(session, q, language=language, limit=limit)]
+    """Find what the documents say about a question, best first: by its words, or with `meaning` also by what it means.
+
+    A model that does not answer within seconds is no error: the search goes on by words, and `Search-By` says so.
+    """
+    response.headers[_BY] = "; ".join(understood.as_json().values())
+    hits = knowledge.search(session, q, language=language, limit=limit, meaning=understood.meaning)
+    return [HitOut.of(hit) for hit in hits]
 
 
 @offers.post("", status_code=201)

@@ -31,6 +31,10 @@ Reader = Annotated[Principal, requires("campaigns:read")]
 Writer = Annotated[Principal, requires("campaigns:write")]
 From = Annotated[date | None, Query(alias="from", description="A day of the first month, on the tenant's clock.")]
 Ids = Annotated[list[UUID], Query(description="2 to 10 campaigns; the others are compared with the first.")]
+Within = Annotated[
+    UUID | None,
+    Query(description="Only messages to members of this segment, which the audience of each campaign has to name."),
+]
 To = Annotated[date | None, Query(alias="to", description="A day of the last month, which is included.")]
 
 
@@ -99,18 +103,19 @@ def compare_campaigns(
     session: TenantSession,
     _who: Reader,
     ids: Ids,
+    segment: Within = None,
 ) -> ComparisonOut:
     """Put campaigns beside each other: the same shares of the same wholes, and whether chance explains a difference.
 
-    A plan with advanced analytics has it.
+    Within a segment there is no cost, which is not known by segment. A plan with advanced analytics has it.
     """
-    return ComparisonOut.made(comparison.compare(session, ids))
+    return ComparisonOut.made(comparison.compare(session, ids, segment))
 
 
 @router.get("/campaigns/compare/export")
-def export_comparison(session: TenantSession, _who: Reader, ids: Ids, wish: InForm) -> Response:
+def export_comparison(session: TenantSession, _who: Reader, ids: Ids, wish: InForm, segment: Within = None) -> Response:
     """Read a comparison as a file, one row per campaign and metric."""
-    return file_of(sheets.of_comparison(comparison.compare(session, ids), wish.language), wish, "comparison")
+    return file_of(sheets.of_comparison(comparison.compare(session, ids, segment), wish.language), wish, "comparison")
 
 
 @router.get("/campaigns/{campaign_id}/roi")

@@ -12,6 +12,7 @@ from api.routes.campaigns import shown
 from api.schemas.campaigns import CampaignOut
 from api.schemas.tenant import EstimateOut, EventOut, FlightCheckOut, RecipientOut, TestIn, TestOut, WhyOut
 from domain.campaigns import service as campaigns
+from domain.content import versions
 from domain.delivery import cost, flight, queries, samples
 from domain.delivery import service as delivery
 from domain.identity.service import Principal
@@ -81,17 +82,20 @@ def list_events(
 def send_test(campaign_id: UUID, payload: TestIn, session: TenantSession, who: Launcher) -> TestOut:
     """Send the current revision to one of your people, as a member would get it; marked, and in no statistics.
 
-    A mail goes to somebody who can sign in, a text to a number or chat of `/team-addresses`.
+    A mail goes to somebody who can sign in, a text to a number or chat of `/team-addresses`. Of an A/B test every
+    variant comes, each marked with its letter, or the one you name. The campaign of a sequence's step is tested alike.
     """
-    message_id = samples.send_test(
+    sent = samples.send_tests(
         session,
         campaign_id,
         member_id=payload.member_id,
         to=payload.to,
         language=payload.language,
+        variant=versions.number(payload.variant) if payload.variant is not None else None,
         actor=who.actor,
     )
-    return TestOut(message_id=message_id)
+    named = {versions.letter(n): message_id for n, message_id in sent.items()}
+    return TestOut(message_id=next(iter(named.values())), variants=named)
 
 
 @router.post("/resend-unknown")

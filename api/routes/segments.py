@@ -31,6 +31,7 @@ from api.schemas.segments import (
     SegmentIn,
     SegmentOut,
     SegmentPatch,
+    SequenceRef,
     VocabularyOut,
 )
 from domain.audience import segment_files
@@ -39,10 +40,11 @@ from domain.campaigns.lifecycle import TABLE, Status, Verb
 from domain.identity.service import Principal
 from domain.plans import service as plans
 from domain.plans.catalog import ANALYTICS
-from domain.segments import export, membership, moment, performance, preview, tree, vocabulary
+from domain.segments import attributes, export, membership, moment, performance, preview, tree, vocabulary
 from domain.segments import rules as language
 from domain.segments import service as segments
 from domain.segments.service import Affected
+from domain.sequences import uses
 from models import Member, Segment, SegmentMember
 
 router = APIRouter(prefix="/segments", tags=["segments"], route_class=IdempotentRoute)
@@ -62,7 +64,9 @@ def _sentences(session: Session, rules: dict[str, Any] | None) -> dict[str, str]
 def _detail(session: Session, segment: Segment) -> SegmentDetail:
     shown = SegmentOut.of(segment).model_dump()
     needed = [CampaignRef.of(each) for each in segments.needed_by(session, segment.id)]
-    return SegmentDetail(**shown, sentence=_sentences(session, segment.rules), campaigns=needed)
+    using = [SequenceRef.of(each) for each in uses.of_segment(session, segment.id)]
+    said = _sentences(session, segment.rules)
+    return SegmentDetail(**shown, sentence=said, campaigns=needed, sequences=using)
 
 
 def _hold(session: Session, affected: Sequence[Affected], actor: str) -> None:
@@ -118,7 +122,11 @@ def preview_rules(payload: RulesIn, session: TenantSession, _who: Reader) -> Loo
     """Count and sample whom unsaved rules mean, and say them as a sentence; quick enough to ask while typing."""
     found = preview.look(session, payload.rules)
     sample = [PersonOut.of(member) for member in found.sample]
-    return LookOut(count=found.count, exact=found.exact, sample=sample, sentence=_sentences(session, payload.rules))
+    warnings = list(attributes.problems(session, language.read(payload.rules)))
+    return LookOut(
+        count=found.count, exact=found.exact, low=found.low, high=found.high, sample=sample,
+        sentence=_sentences(session, payload.rules), warnings=warnings,
+    )  # fmt: skip
 
 
 @router.get("/{segment_id}")
@@ -136,15 +144,20 @@ def change_segment(segment_id: UUID, payload: SegmentPatch, session: TenantSessi
     segment = segments.change(session, segment_id, actor=who.actor, **fields)
     if segment.status != "active":
         _hold(session, segments.needed_by(session, segment.id), who.actor)
+        uses.pause(session, segment.id, f"the segment '{segment.name}' is {segment.status}", actor=who.actor)
     return _detail(session, segment)
 
 
 @router.delete("/{segment_id}")
 def delete_segment(segment_id: UUID, session: TenantSession, who: Writer) -> RemovedOut:
-    """Remove a segment; says which campaigns need it. They are held instead of sent."""
+    """Remove a segment; says which campaigns and sequences need it. They are held instead of sent, and paused."""
+    name = segments.get(session, segment_id).name
     affected = segments.remove(session, segment_id, actor=who.actor)
     _hold(session, affected, who.actor)
-    return RemovedOut(campaigns=[CampaignRef.of(each) for each in affected])
+    paused = uses.pause(session, segment_id, f"the segment '{name}' was deleted", actor=who.actor)
+    return RemovedOut(
+        campaigns=[CampaignRef.of(each) for each in affected], sequences=[SequenceRef.of(each) for each in paused]
+    )
 
 
 @router.get("/{segment_id}/rules")

@@ -9,9 +9,9 @@ from fastapi import APIRouter, Query, Response
 from api.auth import requires
 from api.deps import TenantSession
 from api.schemas.members import ChannelName
-from api.schemas.send_times import BestSendTimeOut, HeatmapOut
+from api.schemas.send_times import BestSendTimeOut, HeatmapOut, ResponsesOut
 from api.tables import InForm, file_of
-from domain.analytics import send_times, sheets
+from domain.analytics import responses, send_times, sheets
 from domain.identity.service import Principal
 
 router = APIRouter(tags=["analytics"])
@@ -45,6 +45,27 @@ def export_heatmap(
     """Read the hours of the week as a file; figures as in the heatmap."""
     found = send_times.show(session, channel=channel, clock_=clock)
     return file_of(sheets.of_heatmap(found.surface, wish.language), wish, f"heatmap-{channel}")
+
+
+@router.get("/analytics/heatmap/responses")
+def get_responses(
+    session: TenantSession, _who: Reader, channel: Annotated[ChannelName, Query()] = "email"
+) -> ResponsesOut:
+    """Show, by the hour of the week in which messages were sent, which share was clicked, or opened, and of how many.
+
+    On the tenant's clock, of the last 365 days. Nothing is adjusted for what was written then, and to whom. A plan with
+    advanced analytics has it.
+    """
+    return ResponsesOut.made(channel, responses.show(session, channel=channel))
+
+
+@router.get("/analytics/heatmap/responses/export")
+def export_responses(
+    session: TenantSession, _who: Reader, wish: InForm, channel: Annotated[ChannelName, Query()] = "email"
+) -> Response:
+    """Read the hours of sending as a file; figures as in the answer."""
+    found = responses.show(session, channel=channel)
+    return file_of(sheets.of_responses(found, wish.language), wish, f"responses-{channel}")
 
 
 @router.get("/members/{member_id}/best-send-time")

@@ -25,18 +25,21 @@ from api.schemas.senders import (
     SenderAccountIn,
     SenderIn,
     SenderOut,
+    SenderStopOut,
+    StopLiftIn,
     TeamAddressIn,
     TeamAddressOut,
+    TopicIn,
 )
 from domain.delivery import return_path, team
 from domain.identity import queries
 from domain.identity.service import Principal
 from domain.returns import bots
 from domain.senders import accounts as service
-from domain.senders import checks, countries, domains, health, prices
+from domain.senders import checks, countries, domains, health, prices, stops, topics
 from domain.senders import service as identities
 from kernel import db
-from models import ProviderAccount, Sender, SenderDomain, TeamAddress
+from models import ProviderAccount, Sender, SenderDomain, SenderStop, TeamAddress
 
 router = APIRouter(tags=["senders"], route_class=IdempotentRoute)
 # Without Idempotency-Key: a kept digest of the payload would let the secret in it be guessed.
@@ -130,6 +133,12 @@ def replace_secret(account_id: UUID, payload: SecretIn, session: TenantSession, 
     return _shown(session, service.replace_secret(session, account_id, secret=secret, actor=who.actor))
 
 
+@accounts.put("/accounts/{account_id}/sns-topic")
+def change_topic(account_id: UUID, payload: TopicIn, session: TenantSession, who: Writer) -> AccountOut:
+    """Let another topic of Amazon SNS report; it takes over when Amazon asks to confirm its subscription."""
+    return _shown(session, topics.change(session, account_id, payload.sns_topic, actor=who.actor))
+
+
 @accounts.post("/accounts/{account_id}/pause")
 def pause_account(account_id: UUID, payload: PauseIn, session: TenantSession, who: Writer) -> AccountOut:
     """Let nothing leave through an account until somebody resumes it."""
@@ -161,6 +170,21 @@ def delete_account(account_id: UUID, who: Writer) -> Response:
     """Forget an account and its secret; not while a sender uses it. A bot stops reporting to this service."""
     bots.forget(who.tenant_id, account_id, actor=who.actor)
     return Response(status_code=204)
+
+
+@router.get("/sender-stops")
+def list_stops(session: TenantSession, _who: Reader, paging: Paging) -> Page[SenderStopOut]:
+    """List the senders that were stopped for what their messages drew, newest first; those that were lifted too."""
+    rows, cursor = page_of(session, stops.of_tenant(session), SenderStop.id, paging)
+    return Page(items=[SenderStopOut.of(row) for row in rows], next_cursor=cursor)
+
+
+@router.post("/sender-stops/{stop_id}/lift")
+def lift_stop(stop_id: UUID, payload: StopLiftIn, session: TenantSession, who: Writer) -> SenderStopOut:
+    """Let messages leave from a stopped sender again; its held campaigns are resumed one by one."""
+    row = stops.lift(session, stop_id, note=payload.note, actor=who.actor)
+    session.refresh(row)
+    return SenderStopOut.of(row)
 
 
 @router.post("/team-addresses", status_code=201)

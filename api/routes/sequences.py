@@ -51,6 +51,7 @@ def _detail(session: Session, row: Sequence) -> SequenceDetail:
         definition=row.draft,
         unpublished=seen.unpublished,
         enrolments=seen.enrolments,
+        exits=seen.exits,
         steps=[StepOut.of(step) for step in seen.steps],
     )
 

@@ -1,7 +1,7 @@
 """Payloads of tasks that agents give to this service."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import ConfigDict, Field
@@ -45,6 +45,9 @@ class TaskFeedbackIn(Input):
 
     text: Annotated[Note, Field(examples=["kürzer, ohne Ausrufezeichen"])]
     revision_id: UUID | None = Field(None, description="The draft you saw; the present one if absent.")
+    channel: Literal["email", "whatsapp", "telegram", "sms"] | None = Field(
+        None, description="Which draft of a task with several; all that are up for review without it or revision_id."
+    )
     scope: dict[str, str] = Field(default_factory=dict)
 
 
@@ -56,7 +59,8 @@ class TaskRowOut(Output):
     state: State
     requester: str
     context_id: str | None
-    campaign_id: UUID | None
+    campaign_id: UUID | None = Field(description="Of a task with exactly one.")
+    campaign_ids: list[UUID] = Field(description="One for each channel, in the order asked for.")
     created_at: datetime
 
 
@@ -65,6 +69,7 @@ class OpenQuestionOut(Output):
     code: str
     text: str
     options: list[Any]
+    channel: str | None
 
 
 class CostOut(Output):
@@ -91,6 +96,7 @@ class StepOut(Output):
     """A finished step of a run."""
 
     id: UUID
+    campaign_id: UUID
     node: str
     status: str
     ms: int | None

@@ -72,6 +72,14 @@ class LinkFigures(FiguresOut):
     url: str | None
 
 
+class SegmentFigures(FiguresOut):
+    """Who was in the segment is fixed with the recipients; who joins or leaves it later changes nothing."""
+
+    segment_id: UUID
+    name: str = Field(description="The segment's name when the recipients were fixed.", examples=["Stammgäste"])
+    targeted: int = Field(description="Messages to members of the segment, in whatever state.")
+
+
 class ReportOut(Output):
     """Figures of a campaign or of a tenant. Sections that the plan has not are null."""
 
@@ -91,6 +99,12 @@ class ReportOut(Output):
     languages: list[LanguageFigures] | None
     links: list[LinkFigures] | None
     variants: list[VariantFigures] | None
+    segments: list[SegmentFigures] | None = Field(description="The segments that the audiences name.")
+    segments_overlap: bool | None = Field(
+        description="True where members were in several of the segments: each of them counts these members, and the "
+        "sum over the segments is above the total.",
+        examples=[False],
+    )
 
     @classmethod
     def made(cls, report: reports.Report) -> Self:
@@ -113,6 +127,15 @@ class ReportOut(Output):
             channels=_keyed(ChannelFigures, "channel", report.channels),
             languages=_keyed(LanguageFigures, "language", report.languages),
             variants=_keyed(VariantFigures, "variant", report.variants),
+            segments=None
+            if report.segments is None
+            else [
+                SegmentFigures(
+                    **_figures(each.figures), segment_id=each.segment_id, name=each.name, targeted=each.targeted
+                )
+                for each in report.segments.found
+            ],
+            segments_overlap=None if report.segments is None else report.segments.overlap,
             links=None
             if report.links is None
             else [

@@ -1,31 +1,56 @@
 """Rules of every payload: unknown fields are refused on input, outputs are read from rows."""
 
+import re
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, Self
+from math import isfinite
+from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, model_validator
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_FIRST_YEAR, _LAST_YEAR = 1900, 2999
+
+
+def _reckonable(moment: datetime) -> datetime:
+    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        raise ValueError(f"is outside of the years {_FIRST_YEAR} to {_LAST_YEAR}")
+    return moment
+
+
+# Moments that every clock can show and reckon with: the ends of the calendar overflow in another zone, and what
+# PostgreSQL keeps of them cannot be read again. `Moment` must name its offset, `Instant` is UTC without one.
+Moment = Annotated[AwareDatetime, AfterValidator(_reckonable)]
+Instant = Annotated[datetime, AfterValidator(_reckonable)]
 
 
 class Input(BaseModel):
-    """A payload: strict about names and types, free of NUL characters (PostgreSQL text cannot hold them)."""
+    """A payload: strict about names and types, free of what PostgreSQL cannot keep: NUL, lone surrogates, NaN."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
     @model_validator(mode="before")
     @classmethod
-    def _no_nul(cls, value: Any) -> Any:
-        if _has_nul(value):
-            raise ValueError("a text holds a NUL character; remove it")
+    def _storable(cls, value: Any) -> Any:
+        if problem := _unstorable(value, ""):
+            raise ValueError(problem)
         return value
 
 
-def _has_nul(value: Any) -> bool:
-    if isinstance(value, str):
-        return "\x00" in value
-    if isinstance(value, dict):
-        return any(_has_nul(key) or _has_nul(item) for key, item in value.items())
-    return isinstance(value, list) and any(_has_nul(item) for item in value)
+def _unstorable(value: Any, place: str) -> str | None:
+    """Say what in a payload the database cannot keep and where; `place` is the path so far."""
+    if isinstance(value, str) and _UNSTORABLE.search(value):
+        return f"{place or 'a text'} holds a NUL character or half of a surrogate pair; remove it"
+    if isinstance(value, float) and not isfinite(value):
+        return f"{place} is no finite number"
+    lists = enumerate(value) if isinstance(value, list) else ()
+    inner: Iterable[tuple[Any, Any]] = value.items() if isinstance(value, dict) else lists
+    for key, item in inner:
+        problem = _unstorable(key, f"{place}: a name") or _unstorable(item, f"{place}.{key}" if place else str(key))
+        if problem:
+            return problem
+    return None
 
 
 class Output(BaseModel):

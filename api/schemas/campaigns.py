@@ -53,8 +53,8 @@ class CampaignIn(Input):
     template_id: UUID | None = None
     cta_url: HttpUrl | None = Field(None, description="Where the button leads; the offer's or the website if absent.")
     schedule: ScheduleIn | None = None
-    budget_minor: Annotated[int, Field(strict=True, ge=0)] | None = None
-    cost_ceiling_minor: Annotated[int, Field(strict=True, ge=0)] | None = None
+    budget_minor: Annotated[int, Field(strict=True, ge=0, lt=2**31)] | None = None
+    cost_ceiling_minor: Annotated[int, Field(strict=True, ge=0, lt=2**31)] | None = None
     utm_links: Annotated[bool, Field(strict=True)] | None = Field(None, description="The tenant's setting if absent.")
 
 
@@ -72,8 +72,8 @@ class CampaignPatch(Input):
     template_id: UUID | None = None
     cta_url: HttpUrl | None = None
     schedule: ScheduleIn | None = None
-    budget_minor: Annotated[int, Field(strict=True, ge=0)] | None = None
-    cost_ceiling_minor: Annotated[int, Field(strict=True, ge=0)] | None = None
+    budget_minor: Annotated[int, Field(strict=True, ge=0, lt=2**31)] | None = None
+    cost_ceiling_minor: Annotated[int, Field(strict=True, ge=0, lt=2**31)] | None = None
     utm_links: Annotated[bool, Field(strict=True)] | None = None
 
 
@@ -255,6 +255,9 @@ class GenerateIn(Input):
     )
     alternatives: Annotated[bool, Field(strict=True)] = Field(
         False, description="A second way to say the same, for a comparison; from the plan Business."
+    )
+    judge: Annotated[bool, Field(strict=True)] = Field(
+        False, description="Let a second reader, a model, leave notes on the draft; plan Enterprise. It never blocks."
     )
     without_ai: Annotated[bool, Field(strict=True)] = Field(False, description="Use the built-in writer.")
 

@@ -192,6 +192,7 @@ class ResultsOut(Output):
     decides_at: datetime | None
     next_look_at: datetime | None
     decided_at: datetime | None
+    failures: int = Field(description="How many looks in a row ended in an error; after five the campaign is held.")
     decisions: list[DecisionOut]
 
     @classmethod
@@ -221,7 +222,7 @@ class ResultsOut(Output):
 
 _AS_THEY_ARE = (
     "campaign_id", "status", "summary", "notes", "verdict", "winner", "sample_ratio_p", "waiting", "held_out",
-    "began_at", "test_sent_at", "decides_at", "next_look_at", "decided_at",
+    "began_at", "test_sent_at", "decides_at", "next_look_at", "decided_at", "failures",
 )  # fmt: skip
 
 

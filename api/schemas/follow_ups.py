@@ -4,11 +4,11 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from agents.follow_up import when
 from agents.follow_up.dry_run import Understood
-from api.schemas.base import Input, Output, Stamped
+from api.schemas.base import Input, Moment, Output, Stamped
 from domain.follow_ups import rules
 from domain.follow_ups.fire import Step
 from domain.follow_ups.rules import Topic
@@ -79,7 +79,7 @@ class DryRunIn(Input):
     """A text as a member could write it, and when and where it would be read."""
 
     text: Annotated[str, Field(min_length=1, max_length=2_000, examples=["Erinner mich in zwei Wochen"])]
-    ref: AwareDatetime = Field(examples=["2026-11-20T09:30:00+01:00"])
+    ref: Moment = Field(examples=["2026-11-20T09:30:00+01:00"])
     zone: Zone = "Europe/Berlin"
     language: Language | None = Field(None, description="The one to fall back to where the words do not tell.")
     pending: Annotated[bool, Field(strict=True)] = Field(False, description="The member has an open follow-up.")
@@ -141,7 +141,7 @@ class DryRunOut(Output):
 
 
 class RehearsalIn(Input):
-    until: AwareDatetime = Field(examples=["2026-12-31T23:59:00+01:00"])
+    until: Moment = Field(examples=["2026-12-31T23:59:00+01:00"])
 
 
 class StepOut(Output):

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field, HttpUrl
 
-from api.schemas.base import Input, Output, Stamped
+from api.schemas.base import Input, Instant, Output, Stamped
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -51,6 +51,23 @@ class UploadOut(Stamped):
     counts: dict[str, int]
     problem: str | None
     document_id: UUID | None
+
+
+class EmbeddingsOut(Output):
+    """How many chunks can be found by meaning. Without a `model` the search is by words only.
+
+    `refused` are chunks that the model does not take. While others wait, `problem` says why: transient, timeout,
+    rate_limited, quota_exhausted, auth, bad_request, month_share_spent (half of the month's tokens is spent; the rest
+    is kept for drafts), month_token_limit. `retry_at` is the next try.
+    """
+
+    model: str | None
+    allowed: Annotated[bool, Field(description="Whether plan and `ai_egress` let documents reach a model.")]
+    chunks: int
+    done: int
+    refused: int
+    problem: str | None
+    retry_at: datetime | None
 
 
 class Synonyms(Input):
@@ -128,7 +145,7 @@ class ConversationOut(Stamped):
 class MessageIn(Input):
     author: Literal["member", "studio", "agent"]
     text: Annotated[str, Field(min_length=1, max_length=8_000)]
-    at: datetime | None = None
+    at: Instant | None = None
     external_id: Name | None = None
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field
 
-from api.schemas.base import Input, Output, Stamped
+from api.schemas.base import Input, Instant, Output, Stamped
 
 Short = Annotated[str, Field(min_length=1, max_length=300)]
 Tag = Annotated[str, Field(min_length=1, max_length=100)]
@@ -26,7 +26,7 @@ class MemberFields(Input):
     joined_on: date | None = None
     left_on: date | None = None
     favourite_course: Short | None = None
-    last_visit_at: datetime | None = None
+    last_visit_at: Instant | None = None
 
 
 class MemberIn(MemberFields):
@@ -77,7 +77,7 @@ class MemberOut(Stamped):
 
 class ActivityIn(Input):
     kind: Annotated[str, Field(min_length=1, max_length=60)]
-    at: datetime
+    at: Instant
     subject: Short | None = None
     external_id: Short | None = None
 
@@ -93,7 +93,7 @@ class PurchaseIn(Input):
     product: Short
     amount_minor: Annotated[int, Field(strict=True, ge=0, lt=2**31, description="In cents.")]
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")]
-    at: datetime
+    at: Instant
     external_id: Short | None = None
 
 

@@ -103,7 +103,7 @@ class CampaignRoiOut(AccountOut):
 
 
 class BudgetIn(Input):
-    budget_minor: Annotated[int, Field(strict=True, ge=0, le=10**12, examples=[50000])] | None = Field(
+    budget_minor: Annotated[int, Field(strict=True, ge=0, lt=2**31, examples=[50000])] | None = Field(
         description="In the smallest unit of the tenant's currency; null for none."
     )
 

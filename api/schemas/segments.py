@@ -69,17 +69,32 @@ class CampaignRef(Output):
     status: str
 
 
+class SequenceRef(Output):
+    """A sequence that uses the segment: where, and whether in what is published or in its draft alone."""
+
+    id: UUID
+    name: str
+    status: str
+    places: list[str] = Field(examples=[["trigger", "condition loyal", "goal"]])
+    published: bool
+
+
 class SegmentDetail(SegmentOut):
-    """With its rules as a sentence in both languages, and the campaigns that need it."""
+    """With its rules as a sentence in both languages, and the campaigns and sequences that need it."""
 
     sentence: Words
     campaigns: list[CampaignRef]
+    sequences: list[SequenceRef]
 
 
 class RemovedOut(Output):
-    """What a deletion did: these campaigns need the segment; those on their way are held (`segment_missing`)."""
+    """What a deletion did: these campaigns and sequences need the segment.
+
+    Campaigns on their way are held (`segment_missing`), live sequences are paused and say why.
+    """
 
     campaigns: list[CampaignRef]
+    sequences: list[SequenceRef]
 
 
 class RulesIn(Input):
@@ -134,12 +149,18 @@ class PlaceOut(PersonOut):
 
 
 class LookOut(Output):
-    """Whom unsaved rules mean now; where `exact` is false, the count is an estimate from a sample."""
+    """Whom unsaved rules mean now; where `exact` is false, the count is about right, from a sample of the members.
+
+    It then lies between `low` and `high` in 95 of 100 cases. `warnings` say why a rule could not be saved as it is.
+    """
 
     count: int
     exact: bool
+    low: int
+    high: int
     sample: list[PersonOut]
     sentence: Words
+    warnings: list[str]
 
 
 class MembersIn(Input):

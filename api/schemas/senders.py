@@ -69,6 +69,32 @@ class SecretIn(Input):
     secret: Secret
 
 
+class TopicIn(Input):
+    """Which topic of Amazon SNS reports to an account."""
+
+    sns_topic: Annotated[str, Field(max_length=400)] | None = Field(
+        description="Heard once its subscription is confirmed; until then the one before is. Null: none, at once.",
+        examples=["arn:aws:sns:eu-central-1:123456789012:bounces"],
+    )
+
+
+class StopLiftIn(Input):
+    note: Annotated[str, Field(min_length=1, max_length=300, examples=["Cleaned the list that drew the complaints."])]
+
+
+class SenderStopOut(Stamped):
+    """A sender that nothing leaves from, because too many of its messages drew complaints or were refused."""
+
+    key: str = Field(description="What receivers judge: `domain:…` of mail, `account:…` of texts.")
+    channel: str
+    reason: str = Field(description="complained or sender_fault.")
+    harmed: int = Field(description="Complaints or refusals within seven days.")
+    handed_over: int = Field(description="Messages within the same days; counted no further than was needed.")
+    lifted_at: datetime | None = Field(description="Null: nothing leaves until somebody lifts it.")
+    lifted_by: str | None
+    note: str | None
+
+
 class PauseIn(Input):
     reason: Annotated[str, Field(min_length=1, max_length=300)]
 
@@ -130,6 +156,7 @@ class AccountOut(Stamped):
     checked_at: datetime | None = Field(description="When it was last tried out.")
     check_problem: str | None = Field(description="What that showed; null: it worked.")
     webhook_path: str | None = Field(description="Where the provider reports to, under the public address.")
+    next_sns_topic: str | None = Field(description="The topic that is heard once its subscription is confirmed.")
     closed_countries: list[ClosedCountryOut] = Field(description="Where the provider does not let this account send.")
 
     @classmethod

@@ -4,9 +4,9 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
-from api.schemas.base import Input, Output, Stamped
+from api.schemas.base import Input, Moment, Output, Stamped
 from domain.sequences import rehearsal
 
 Name = Annotated[str, Field(min_length=1, max_length=200, examples=["Willkommen"])]
@@ -51,6 +51,9 @@ class SequencePatch(Input):
     name: Name | None = None
     description: Description | None = None
     definition: Definition | None = None
+    draft_version: Annotated[int, Field(ge=1, strict=True)] | None = Field(
+        None, description="The version you read; refused where somebody changed it since."
+    )
 
 
 class SequenceOut(Stamped):
@@ -58,6 +61,7 @@ class SequenceOut(Stamped):
     description: str | None
     status: str = Field(description="draft, live, paused or archived.")
     trigger: str
+    draft_version: int = Field(description="Counts the changes; send it along with yours.")
     published: int = Field(description="The number of the version that members follow; 0: none yet.")
     stop_reason: str | None = Field(description="Why it was paused, where the service did it.")
     started_at: datetime | None
@@ -70,17 +74,21 @@ class StepOut(Output):
     type: str
     waiting: int
     held: int = Field(description="How many of those wait until the message may be sent.")
+    passed: int = Field(description="How many went on from it so far, each pass once.")
+    exited: dict[str, int] = Field(description="How many left the sequence at it, by reason.")
     campaign_id: UUID | None
     campaign_status: str | None
     problem: str | None = Field(description="Why the draft's message could not be published, such as not_approved.")
     holds: str | None = Field(description="Why nobody gets the published message now, such as approval_void.")
     messages: dict[str, int]
+    conversions: int = Field(description="Conversions that a message of the step brought.")
 
 
 class SequenceDetail(SequenceOut):
     definition: dict[str, Any]
     unpublished: bool = Field(description="The draft says something else than what is published.")
-    enrolments: dict[str, int]
+    enrolments: dict[str, int] = Field(description="How many are active, completed and exited.")
+    exits: dict[str, int] = Field(description="How many exited, by reason.")
     steps: list[StepOut]
 
 
@@ -135,7 +143,7 @@ class RehearsalIn(Input):
     does: dict[str, list[Literal["opened", "clicked", "converted"]]] = Field(
         default_factory=dict, description="What they do, by message step.", examples=[{"welcome": ["opened"]}]
     )
-    start: AwareDatetime | None = Field(None, description="When they come in; without it now.")
+    start: Moment | None = Field(None, description="When they come in; without it now.")
     days: Annotated[int, Field(ge=1, le=rehearsal.LONGEST_DAYS, strict=True)] = 365
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import ConfigDict, EmailStr, Field, HttpUrl, SecretStr
 
-from api.schemas.base import Input, Output, Stamped
+from api.schemas.base import Input, Instant, Output, Stamped
 from domain.identity.rules import Role
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
@@ -119,7 +119,7 @@ class KeyIn(Input):
     scopes: list[Annotated[str, Field(max_length=60)]] | None = Field(
         None, max_length=40, description="All scopes of the role if absent; no key can approve."
     )
-    expires_at: datetime | None = None
+    expires_at: Instant | None = None
 
 
 class KeyOut(Stamped):
@@ -282,11 +282,17 @@ class TestIn(Input):
         description="An address of your team on the campaign's channel: mail, number, or chat."
     )
     language: Literal["de", "en"] | None = Field(None, description="The member's own if absent.")
+    variant: Annotated[str, Field(pattern="^[A-H]$", examples=["B"])] | None = Field(
+        None, description="Of a draft with several texts: which one; all of them if absent, a message for each."
+    )
 
 
 class TestOut(Output):
+    """The messages of a test; `message_id` is the first of them."""
+
     __test__ = False
     message_id: UUID
+    variants: dict[str, UUID] = Field(description="The message of each variant that was sent, A first.")
 
 
 class CountryCostOut(Output):

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field, model_validator
 
-from api.schemas.base import Input, Output
+from api.schemas.base import Input, Instant, Output
 
 Token = Annotated[str, Field(min_length=1, max_length=200, description="The signed part of the link.")]
 
@@ -31,7 +31,7 @@ class ConversionIn(Input):
     goal: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")] = "purchase"
     value_minor: Annotated[int, Field(ge=0, le=10**12, strict=True)] = Field(0, description="In the smallest unit.")
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "EUR"
-    at: datetime | None = Field(None, description="When it happened, with its zone; now if absent.")
+    at: Instant | None = Field(None, description="When it happened, with its zone; now if absent.")
     visit: Token | None = Field(None, description="The parameter `ariia_v` of the page that was reached.")
     message_id: UUID | None = None
     member_id: UUID | None = None

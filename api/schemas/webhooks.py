@@ -4,9 +4,9 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
-from api.schemas.base import Input, Output, Stamped
+from api.schemas.base import Input, Moment, Output, Stamped
 
 Url = Annotated[str, Field(min_length=1, max_length=2_000, examples=["https://crm.studio.example/hooks/ariia"])]
 Patterns = Annotated[
@@ -73,7 +73,7 @@ class ReplayIn(Input):
     """Exactly one of both."""
 
     event_id: UUID | None = None
-    since: AwareDatetime | None = Field(None, description="All events that the webhook wants, since then.")
+    since: Moment | None = Field(None, description="All events that the webhook wants, since then.")
 
 
 class ReplayOut(Output):

@@ -3,6 +3,7 @@
 from functools import partial
 from uuid import UUID
 
+from agents import embedding
 from domain.knowledge import uploads
 from kernel import db
 from kernel.errors import Invalid
@@ -27,3 +28,8 @@ def read(tenant_id: UUID, upload_id: UUID) -> None:
 def _tell(tenant_id: UUID, upload_id: UUID, done: int, of: int) -> None:
     with db.tenant_session(tenant_id) as session:
         uploads.tell(session, upload_id, done, of)
+
+
+def embed(tenant_id: UUID, _tenant_id: UUID) -> None:
+    """Make the vectors of chunks that have none yet."""
+    embedding.make_missing(tenant_id)

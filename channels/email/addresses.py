@@ -1,6 +1,7 @@
 """Addresses: the form that is compared, and the form that may stand in an SMTP command."""
 
 import re
+from functools import lru_cache
 
 from email_validator import EmailNotValidError, validate_email
 
@@ -15,6 +16,7 @@ class BadAddress(ValueError):  # noqa: N818
     """An address that mail cannot be sent to; the text says why."""
 
 
+@lru_cache(maxsize=256)  # it is asked twice for each message
 def envelope(address: str) -> str:
     """Return the address as it may stand in MAIL FROM and RCPT TO: domain as A-label, the local part keeps its case.
 

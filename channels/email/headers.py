@@ -26,6 +26,8 @@ _PLAIN = re.compile(r"[ -~]*")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
 _Q_SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/")
 _Q = {n: chr(n) if n in _Q_SAFE else "_" if n == ord(" ") else f"={n:02X}" for n in range(256)}
+_Q_TABLE = {n: text for n, text in _Q.items() if text != chr(n)}
+_AROUND = len("=?utf-8?q??=")
 _LIST_ID = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+")
 
 
@@ -34,6 +36,8 @@ def header_text(value: str, longest: int = LONGEST_VALUE) -> str:
     if len(value) <= longest and _SAFE.fullmatch(value):
         return value
     value = _scrubbed(value[:_LONGEST_INPUT])
+    if "=?" not in value and value.isprintable():  # a second look would find nothing
+        return value[:longest].rstrip()
     for _ in range(_ROUNDS):
         decoded = _scrubbed(_ENCODED_WORDS.sub(_decode, value))
         if decoded == value:
@@ -124,17 +128,25 @@ def _folded(value: str, column: int) -> str | None:
 
 def _encoded_words(value: str, column: int) -> str:
     """Cut between characters, so that each encoded word stands alone (RFC 2047 §5) and fits its line."""
+    whole = value.encode()
+    text = whole.decode("latin-1").translate(_Q_TABLE)
+    quoted = len(text) <= len(whole) * 4 / 3
+    if (len(text) if quoted else (len(whole) + 2) // 3 * 4) <= max(_LINE - column, 32) - _AROUND:
+        return _word(text if quoted else base64.b64encode(whole).decode(), quoted=quoted)
+    return _cut(value, column, quoted=quoted)
+
+
+def _cut(value: str, column: int, *, quoted: bool) -> str:
     units = [(character.encode(), "") for character in value]
     units = [(octets, "".join([_Q[octet] for octet in octets])) for octets, _ in units]
-    quoted = sum(len(text) for _, text in units) <= sum(len(octets) for octets, _ in units) * 4 / 3
     words: list[str] = []
     chunk: list[str] = []
-    octets, used, room = b"", 0, max(_LINE - column, 32) - len("=?utf-8?q??=")
+    octets, used, room = b"", 0, max(_LINE - column, 32) - _AROUND
     for raw, text in units:
         wanted = used + len(text) if quoted else (len(octets) + len(raw) + 2) // 3 * 4
         if wanted > room and octets:
             words.append(_word("".join(chunk) if quoted else base64.b64encode(octets).decode(), quoted=quoted))
-            chunk, octets, used, room = [], b"", 0, _LINE - 1 - len("=?utf-8?q??=")
+            chunk, octets, used, room = [], b"", 0, _LINE - 1 - _AROUND
         chunk.append(text)
         octets += raw
         used += len(text)

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 _LINE = re.compile(rb"([2-5][0-9]{2})(?:([ -])(.*))?", re.DOTALL)
 _ENHANCED = re.compile(r"([245])\.(\d{1,3})\.(\d{1,3})(?=\s|$)")
@@ -37,6 +38,16 @@ class Reply:
         return f"{self.code} {enhanced}" if enhanced else str(self.code)
 
 
+@lru_cache(maxsize=512)
+def _read(line: bytes) -> tuple[bytes, bytes | None, str]:
+    """Return code, separator and words of a line. Servers repeat themselves. Raises NotSmtp."""
+    match = _LINE.fullmatch(line.removesuffix(b"\r"))
+    if match is None or len(line) > _LONGEST_LINE:
+        raise NotSmtp("the server does not speak SMTP")
+    code, separator, words = match.groups()
+    return code, separator, (words or b"").decode("utf-8", "replace")
+
+
 class ReplyReader:
     """Assembles replies from whatever pieces the network delivers."""
 
@@ -59,18 +70,15 @@ class ReplyReader:
         if len(self._buffer) > _LONGEST_LINE:
             raise NotSmtp("the server sends a line without an end")
         for line in lines:
-            match = _LINE.fullmatch(line.removesuffix(b"\r"))
-            if match is None or len(line) > _LONGEST_LINE:
-                raise NotSmtp("the server does not speak SMTP")
-            self._take(match, found)
+            self._take(line, found)
         return found
 
-    def _take(self, match: re.Match[bytes], found: list[Reply]) -> None:
-        code, separator, words = match.groups()
+    def _take(self, line: bytes, found: list[Reply]) -> None:
+        code, separator, words = _read(line)
         if self._lines and code != self._code:
             raise NotSmtp("the server mixes two replies")
         self._code = code
-        self._lines.append((words or b"").decode("utf-8", "replace"))
+        self._lines.append(words)
         if separator != b"-":
             found.append(Reply(int(code), "\n".join(self._lines)))
             self._lines = []

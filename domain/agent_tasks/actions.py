@@ -23,13 +23,16 @@ from domain.follow_ups import turns
 from domain.follow_ups.rules import LEAST, OPEN, Due, Why
 from domain.follow_ups.rules import State as FollowUpState
 from domain.knowledge import service as knowledge
+from domain.knowledge.vectors import UNASKED, Understood
+from domain.segments.sentences import CHANNELS
 from kernel import clock, db
 from kernel.errors import Conflict, Invalid, NotFound
 from kernel.settings import get_settings
 from kernel.tokens import mac
-from models import AgentTask, Campaign, Consent, FollowUp, Member, Tenant
+from models import AgentTask, AgentTaskCampaign, Campaign, Consent, FollowUp, Member, Tenant
 
 _LONGEST_GOAL = 2_000
+_LONGEST_NAME = 200
 _PROPOSABLE = frozenset({Status.DRAFT, Status.NEEDS_INPUT, Status.PENDING_REVIEW})
 _PREVIEWS = "campaigns:read"
 _BY_AGENT = "agent_promise"
@@ -46,13 +49,30 @@ def _draft(session: Session, requester: Requester, task: AgentTask, wish: skills
     tenant = tenant_of(session)
     if wish.language is not None and wish.language != tenant.language:
         raise Invalid("input.language", f"campaigns are written in {tenant.language}, the language of the tenant")
-    fields: dict[str, Any] = {"channel": wish.channels[0], "goal": _goal(session, wish)}
+    fields: dict[str, Any] = {"goal": _goal(session, wish)}
     if wish.send_window is not None:
         fields["schedule"] = _wish(tenant, wish.send_window.at, wish.send_window.time_zone)
-    name = wish.name or wish.goal[:200]
-    campaign = campaigns.create(session, actor=requester.actor, name=name, audience=wish.audience, **fields)
-    reviews.generate(session, campaign.id, actor=requester.actor, options=Options(unattended=wish.unattended))
-    task.campaign_id = campaign.id
+    made = []
+    for channel in wish.channels:
+        campaign = campaigns.create(
+            session, actor=requester.actor, name=_name(wish, channel), audience=wish.audience, channel=channel, **fields
+        )
+        reviews.generate(session, campaign.id, actor=requester.actor, options=Options(unattended=wish.unattended))
+        made.append(campaign.id)
+    _concern(session, task, made)
+
+
+def _concern(session: Session, task: AgentTask, campaign_ids: list[UUID]) -> None:
+    """Note what the task is about, in this order."""
+    for n, campaign_id in enumerate(campaign_ids):
+        session.add(AgentTaskCampaign(tenant_id=task.tenant_id, agent_task_id=task.id, campaign_id=campaign_id, n=n))
+    session.flush()
+
+
+def _name(wish: skills.DraftCampaign, channel: str) -> str:
+    """Tell the campaigns of one task apart by their channels."""
+    after = f" ({CHANNELS[channel]})" if len(wish.channels) > 1 else ""
+    return (wish.name or wish.goal)[: _LONGEST_NAME - len(after)] + after
 
 
 def _goal(session: Session, wish: skills.DraftCampaign) -> str:
@@ -76,7 +96,7 @@ def _wish(tenant: Tenant, at: str, time_zone: str | None) -> dict[str, Any]:
 
 def _revise(session: Session, requester: Requester, task: AgentTask, wish: skills.ReviseCampaign) -> None:
     request_changes(session, requester, wish.campaign_id, wish.revision_id, wish.feedback, dict(wish.scope))
-    task.campaign_id = wish.campaign_id
+    _concern(session, task, [wish.campaign_id])
 
 
 def request_changes(
@@ -86,7 +106,6 @@ def request_changes(
     revision_id: UUID,
     feedback: str,
     scope: dict[str, Any] | None = None,
-    evidence: dict[str, Any] | None = None,
 ) -> None:
     """Send a draft back with feedback. Raises NotFound, Conflict for a newer draft, IllegalStep, PlanLimit."""
     campaigns.lock(session, campaign_id)
@@ -98,7 +117,6 @@ def request_changes(
         content_hash=seen.content_hash,
         comment=feedback,
         scope=scope or {},
-        evidence=evidence or {},
     )
     reviews.request_changes(session, campaign_id, decision)
 
@@ -134,7 +152,7 @@ def _propose(session: Session, requester: Requester, task: AgentTask, wish: skil
         raise Conflict("There is a newer draft. Look at it and propose again.", code="superseded")
     planned = _wish(tenant_of(session), wish.at, wish.time_zone)
     campaigns.schedule(session, campaign.id, actor=requester.actor, **planned)
-    task.campaign_id = campaign.id
+    _concern(session, task, [campaign.id])
     task.result = {"schedule": planned}
 
 
@@ -170,9 +188,15 @@ def _reachable(session: Session, audience: dict[str, Any], channel: str) -> int:
 
 
 def _search(session: Session, _who: Requester, task: AgentTask, wish: skills.SearchKnowledge) -> None:
+    search(session, task, wish, UNASKED)
+
+
+def search(session: Session, task: AgentTask, wish: skills.SearchKnowledge, understood: Understood) -> None:
+    """Find passages, also by what the question means where somebody asked a model that."""
     language = wish.language or tenant_of(session).language
-    hits = knowledge.search(session, wish.query, language=language, limit=wish.limit)
+    hits = knowledge.search(session, wish.query, language=language, limit=wish.limit, meaning=understood.meaning)
     task.result = {
+        "search": understood.as_json(),
         "passages": [
             {
                 "source_id": str(hit.chunk_id),
@@ -181,7 +205,7 @@ def _search(session: Session, _who: Requester, task: AgentTask, wish: skills.Sea
                 "hash": hit.hash,
             }
             for hit in hits
-        ]
+        ],
     }
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -12,20 +12,21 @@ from sqlalchemy import Select, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from domain.agent_tasks import actions, skills, views
+from domain.agent_tasks import actions, heard, skills, views
 from domain.agent_tasks.requester import Requester
 from domain.agent_tasks.states import OVER, State
-from domain.agent_tasks.views import Step, TaskRow, TaskView
+from domain.agent_tasks.views import PartView, Step, TaskRow, TaskView
 from domain.audit import service as audit
 from domain.campaigns import reviews
 from domain.campaigns import service as campaigns
 from domain.campaigns.lifecycle import Status, Verb
+from domain.knowledge.vectors import UNASKED, Understood
 from kernel import clock, db
 from kernel.errors import Conflict, Invalid, NotFound, PlanLimit
 from kernel.ids import new_id
-from models import AgentRun, AgentTask, Campaign, Review
+from models import AgentQuestion, AgentRun, AgentTask, Campaign, DraftRevision, Review
 
-LONGEST_KEY = 255
+_LONGEST_CONTEXT = 200
 _YES = r"\s*(?:ja|jawohl|gerne?|ok(?:ay)?|passt|mach das|bitte|yes|yep|sure|do it|go ahead)\b"
 _NO = r"\s*(?:nein|nee|nicht|lass|stopp?|abbrechen|no|nope|don'?t|cancel|stop)\b"
 _UNDECIDED = frozenset({Status.DRAFT, Status.AI_GENERATING, Status.NEEDS_INPUT, Status.PENDING_REVIEW})
@@ -39,17 +40,15 @@ def says_yes(text: str) -> bool | None:
     return True if re.match(_YES, text, re.IGNORECASE) else None
 
 
-def _checked(field: str, text: str, longest: int) -> None:
-    """Raise Invalid for a text that is empty, too long, or holds U+0000, which PostgreSQL cannot store."""
-    if not 1 <= len(text.strip()) <= longest or "\x00" in text:
-        raise Invalid(field, f"1 to {longest} characters, without NUL")
-
-
 @dataclass(frozen=True, slots=True)
 class TaskService:
-    """Every method works in the caller's transaction, on the rows of its tenant."""
+    """Every method works in the caller's transaction, on the rows of its tenant.
+
+    `understood` is what the question of a search means, where the caller asked a model before.
+    """
 
     session: Session
+    understood: Understood = UNASKED
 
     def submit(
         self,
@@ -71,13 +70,15 @@ class TaskService:
         requester.require(spec.name)
         wish = spec.read(input)
         values = wish.model_dump(mode="json")
-        for name, word, longest in (("idempotency_key", idempotency_key, LONGEST_KEY), ("context_id", context_id, 200)):
-            if word is not None:
-                _checked(name, word, longest)
+        if idempotency_key is not None:
+            heard.checked("idempotency_key", idempotency_key, heard.LONGEST_KEY)
+        if context_id is not None:
+            heard.checked("context_id", context_id, _LONGEST_CONTEXT)
         digest = hashlib.sha256(json.dumps([skill, values], sort_keys=True).encode()).hexdigest()
         task_id = self._insert(skill, values, digest, requester, idempotency_key, context_id, confirm=confirm)
         if task_id is None:
             return self._known(requester, str(idempotency_key), digest).id
+        heard.nothing_yet(self.session, requester, idempotency_key)
         task = self.session.get_one(AgentTask, task_id)
         if not confirm:
             self._begin(task, requester, wish)
@@ -122,14 +123,17 @@ class TaskService:
             )
         ).scalar_one()
         if task.input_hash != digest:
-            raise Invalid("idempotency_key", "was used for another task; use a new key", code="key_reused")
+            raise heard.reused()
         return task
 
     def _begin(self, task: AgentTask, requester: Requester, wish: Any) -> None:
         """Do what the skill does; what the state or the plan forbids is kept as the task's refusal."""
         try:
             with self.session.begin_nested():
-                actions.ACTIONS[task.skill](self.session, requester, task, wish)
+                if isinstance(wish, skills.SearchKnowledge):
+                    actions.search(self.session, task, wish, self.understood)
+                else:
+                    actions.ACTIONS[task.skill](self.session, requester, task, wish)
                 self.session.flush()
         except (Conflict, PlanLimit) as refusal:
             self.session.refresh(task)
@@ -184,25 +188,39 @@ class TaskService:
         found = self.matching(requester, **which).subquery()
         return self.session.execute(select(func.count()).select_from(found)).scalar_one()
 
-    def events(self, task_id: UUID, requester: Requester, *, after: UUID | None = None) -> Sequence[Step]:
-        """Return the steps that were finished after the step `after`, oldest first."""
+    def events(self, task_id: UUID, requester: Requester, *, after: Collection[UUID] = ()) -> Sequence[Step]:
+        """Return the steps that were finished after those in `after`, the last seen of each campaign, oldest first."""
         return views.steps(self.session, self._find(task_id, requester), after=after)
 
-    def answer(self, task_id: UUID, requester: Requester, *, question_id: UUID, text: str) -> UUID:
-        """Answer a question of the task; the last answer lets it go on.
+    def last_of_each(self, task_id: UUID, requester: Requester, step_ids: Collection[UUID]) -> Mapping[UUID, UUID]:
+        """Return the last of these steps by campaign of the task; those of other tasks are left out."""
+        return views.last_of_each(self.session, self._find(task_id, requester), step_ids)
+
+    def answer(
+        self, task_id: UUID, requester: Requester, *, question_id: UUID, text: str, idempotency_key: str | None = None
+    ) -> UUID:
+        """Answer a question of the task, once for each key; the last answer lets it go on.
 
         Raises NotFound for the question, Conflict where it is answered, Invalid for neither yes nor no.
         """
-        _checked("text", text, reviews.LONGEST_COMMENT)
+        heard.checked("text", text, reviews.LONGEST_COMMENT)
         task = self._find(task_id, requester, lock=True)
         requester.require(task.skill)
+        if heard.before(self.session, task, requester, idempotency_key, question_id, text):
+            return task.id
         if task.to_confirm and question_id == task.id:
             self._confirm(task, requester, text)
-        elif task.campaign_id is None:
-            raise NotFound("question")
         else:
-            reviews.answer(self.session, task.campaign_id, question_id, text=text, actor=requester.actor)
+            campaign_id = self._asked_by(task, question_id)
+            reviews.answer(self.session, campaign_id, question_id, text=text, actor=requester.actor)
         return task.id
+
+    def _asked_by(self, task: AgentTask, question_id: UUID) -> UUID:
+        """Return which campaign of the task the question belongs to."""
+        question = self.session.get(AgentQuestion, question_id)
+        if question is None or question.campaign_id not in views.campaigns_of(self.session, task):
+            raise NotFound("question")
+        return question.campaign_id
 
     def _confirm(self, task: AgentTask, requester: Requester, text: str) -> None:
         if task.confirmed_at is not None or task.cancelled_at is not None:
@@ -227,46 +245,69 @@ class TaskService:
         *,
         text: str,
         revision_id: UUID | None = None,
+        channel: str | None = None,
         scope: dict[str, Any] | None = None,
         idempotency_key: str | None = None,
     ) -> UUID:
-        """Ask for another revision of what the task wrote, the one seen or the present one; once for each key.
+        """Ask for another revision of what the task wrote, once for each key.
 
-        Raises Conflict unless the draft is up for review, or for a newer draft than the one seen.
+        Of a task with several drafts `revision_id`, the one that was seen, or `channel` says which is meant; without
+        either it is for each that is up for review. Raises Conflict where none is, or for a newer draft than the one
+        seen; NotFound or Invalid for a revision or channel that the task does not have.
         """
-        _checked("text", text, reviews.LONGEST_COMMENT)
+        heard.checked("text", text, reviews.LONGEST_COMMENT)
         task = self._find(task_id, requester)
         requester.require("revise_campaign")
-        campaign = campaigns.lock(self.session, task.campaign_id) if task.campaign_id else None
-        if campaign is not None and idempotency_key and self._heard(campaign, requester, idempotency_key):
+        self._lock_campaigns(task)
+        if heard.before(self.session, task, requester, idempotency_key, revision_id, channel, text):
             return task.id
-        if campaign is None or views.state(self.session, task) != State.WAITING_REVIEW:
+        open_ = [part for part in self._meant(task, revision_id, channel) if part.state == State.WAITING_REVIEW]
+        drafts = {part.campaign_id: part.revision_id for part in open_ if part.campaign_id and part.revision_id}
+        for campaign_id, current in drafts.items():
+            actions.request_changes(self.session, requester, campaign_id, revision_id or current, text, scope)
+        if not drafts:
             raise Conflict("Feedback is taken while a draft is up for review.", code="not_in_review")
-        seen = revision_id or campaign.current_revision_id
-        if seen is None:
-            raise Conflict("There is no draft yet.", code="not_in_review")
-        evidence = {"key": idempotency_key} if idempotency_key else {}
-        actions.request_changes(self.session, requester, campaign.id, seen, text, scope, evidence)
         return task.id
 
-    def _heard(self, campaign: Campaign, requester: Requester, key: str) -> bool:
-        """Say whether the requester gave this feedback before."""
-        rows = self.session.execute(
-            select(Review.evidence).where(
-                Review.tenant_id == campaign.tenant_id,
-                Review.campaign_id == campaign.id,
-                Review.verb == "revise",
-                Review.actor == requester.actor,
-            )
-        )
-        return any(evidence.get("key") == key for evidence in rows.scalars())
+    def _lock_campaigns(self, task: AgentTask) -> Sequence[Campaign]:
+        """Lock what the task is about, always in the same order."""
+        ids = sorted(views.campaigns_of(self.session, task))
+        return [campaigns.lock(self.session, campaign_id) for campaign_id in ids]
 
-    def reply(self, task_id: UUID, requester: Requester, *, text: str, idempotency_key: str | None = None) -> UUID:
-        """Take a text that belongs to a task: the answer to its open question, or feedback on its draft."""
-        seen = self.get(task_id, requester)
-        if seen.questions:
-            return self.answer(task_id, requester, question_id=seen.questions[0].id, text=text)
-        return self.feedback(task_id, requester, text=text, idempotency_key=idempotency_key)
+    def _meant(self, task: AgentTask, revision_id: UUID | None, channel: str | None) -> Sequence[PartView]:
+        """Return which campaigns of the task a revision or a channel means, all without either."""
+        parts = views.parts(self.session, task)
+        if revision_id is not None:
+            revision = self.session.get(DraftRevision, revision_id)
+            parts = [part for part in parts if revision and part.campaign_id == revision.campaign_id]
+            if not parts:
+                raise NotFound("revision")
+        found = [part for part in parts if channel in {None, part.channel}]
+        if parts and not found:
+            known = ", ".join(part.channel for part in parts)
+            raise Invalid("channel", f"the task has no campaign there, but on {known}")
+        return found
+
+    def reply(
+        self,
+        task_id: UUID,
+        requester: Requester,
+        *,
+        text: str,
+        channel: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> UUID:
+        """Take a text that belongs to a task: the answer to its open question, or feedback on its draft.
+
+        Of a task with several campaigns `channel` says which is meant.
+        """
+        task = self._find(task_id, requester)
+        if heard.before(self.session, task, requester, idempotency_key, text, channel):
+            return task.id
+        asked = [each for each in views.view(self.session, task).questions if channel in {None, each.channel}]
+        if asked:
+            return self.answer(task.id, requester, question_id=asked[0].id, text=text)
+        return self.feedback(task.id, requester, text=text, channel=channel)
 
     def cancel(self, task_id: UUID, requester: Requester) -> UUID:
         """End a task that nobody has decided on; a second call changes nothing.
@@ -280,35 +321,37 @@ class TaskService:
             return task.id
         if views.state(self.session, task) in OVER:
             raise Conflict("The task is over. What people decided is changed by people.", code="task_over")
-        if task.campaign_id is not None:
-            self._undo(task, task.campaign_id, requester)
-        task.cancelled_at = clock.now()
+        self._undo(task, requester)
+        task.cancelled_at = self.session.execute(select(func.clock_timestamp())).scalar_one()
         audit.append(self.session, actor=requester.actor, action="task.cancel", subject=str(task.id))
         self.session.flush()
         return task.id
 
-    def _undo(self, task: AgentTask, campaign_id: UUID, requester: Requester) -> None:
-        """Take back what the task did. Runs are locked before the campaign, in the order of a worker that stores."""
+    def _undo(self, task: AgentTask, requester: Requester) -> None:
+        """Take back what nobody has decided on. Runs are locked before campaigns, as by a worker that stores."""
         if task.skill == "propose_schedule":
-            campaign = campaigns.lock(self.session, campaign_id)
-            actions.take_back(self.session, campaign, task, actor=requester.actor)
+            for campaign in self._lock_campaigns(task):
+                actions.take_back(self.session, campaign, task, actor=requester.actor)
             return
-        self._stop_runs(campaign_id)
-        campaign = campaigns.lock(self.session, campaign_id)
-        if campaign.status not in _UNDECIDED:
+        open_ = {part.campaign_id for part in views.parts(self.session, task) if part.state not in OVER} - {None}
+        self._stop_runs(open_)
+        undecided = [campaign for campaign in self._lock_campaigns(task) if campaign.status in _UNDECIDED]
+        undecided = [campaign for campaign in undecided if campaign.id in open_]
+        if open_ and not undecided:
             raise Conflict("A person has decided on the campaign.", code="task_over")
-        if task.skill == "draft_campaign":
-            campaigns.cancel(self.session, campaign.id, actor=requester.actor)
-        elif campaign.status == Status.AI_GENERATING:
-            self._back_to_review(campaign, requester)
+        for campaign in undecided:
+            if task.skill == "draft_campaign":
+                campaigns.cancel(self.session, campaign.id, actor=requester.actor)
+            elif campaign.status == Status.AI_GENERATING:
+                self._back_to_review(campaign, requester)
 
-    def _stop_runs(self, campaign_id: UUID) -> None:
+    def _stop_runs(self, campaign_ids: Collection[UUID | None]) -> None:
         """End open runs; their worker finds that it holds them no more and drops what it wrote."""
         self.session.execute(
             update(AgentRun)
             .where(
                 AgentRun.tenant_id == db.tenant_of(self.session),
-                AgentRun.campaign_id == campaign_id,
+                AgentRun.campaign_id.in_(campaign_ids),
                 AgentRun.status.in_(_OPEN_RUNS),
             )
             .values(status="cancelled", lease_owner=None, lease_until=None, finished_at=clock.now())

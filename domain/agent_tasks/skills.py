@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from kernel.errors import Forbidden, Invalid
 
@@ -20,6 +20,12 @@ _Audience = Annotated[
         examples=[{"kind": "all_members", "inactive_days": 30}],
     ),
 ]
+
+
+def _once(channels: list[Channel]) -> list[Channel]:
+    if len(set(channels)) < len(channels):
+        raise ValueError("names a channel twice")
+    return channels
 
 
 class _Input(BaseModel):
@@ -42,8 +48,12 @@ class DraftCampaign(_Input):
         str, Field(min_length=3, max_length=1_000, examples=["Win back members inactive for 30 days with our offer"])
     ]
     audience: _Audience
-    channels: list[Channel] = Field(
-        default=["email"], min_length=1, max_length=1, description="One; a task for each channel."
+    channels: Annotated[list[Channel], AfterValidator(_once)] = Field(
+        default=["email"],
+        min_length=1,
+        max_length=4,
+        description="One campaign each, with one goal and audience. Who can be reached on several gets each of them.",
+        json_schema_extra={"uniqueItems": True},
     )
     name: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     language: Language | None = Field(None, description="The tenant's own if absent; no other is written.")

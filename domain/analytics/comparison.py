@@ -11,13 +11,13 @@ from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, exists, func, select
 from sqlalchemy.orm import Session
 
 from domain.analytics import money, reports
 from domain.analytics.money import Account
 from domain.analytics.reports import RATES
-from domain.analytics.rollup import WHOLE
+from domain.analytics.rollup import SEGMENT, WHOLE
 from domain.campaigns import seal
 from domain.campaigns import service as campaigns
 from domain.campaigns.lifecycle import Status
@@ -27,7 +27,7 @@ from domain.plans import catalog
 from domain.plans import service as plans
 from kernel import clock, db
 from kernel.errors import Invalid
-from models import Campaign, RollupDay
+from models import Campaign, CampaignPart, RollupDay
 
 FEWEST, MOST = 2, 10
 ALPHA = 0.05
@@ -65,7 +65,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One campaign of a comparison, with cost and revenue over its life."""
+    """One campaign of a comparison, with cost and revenue over its life; of a segment with revenue alone."""
 
     campaign: Campaign
     shares: Mapping[str, Share]
@@ -87,28 +87,74 @@ class Comparison:
     as_of: datetime
 
 
-def compare(session: Session, ids: Sequence[UUID]) -> Comparison:
-    """Compare two to ten campaigns. Raises Invalid for another number, NotFound, PlanLimit."""
+def compare(session: Session, ids: Sequence[UUID], segment_id: UUID | None = None) -> Comparison:
+    """Compare two to ten campaigns, or what they did among the members of a segment that the audience of each names.
+
+    Raises Invalid for another number and for a campaign that did not go to the segment, NotFound, PlanLimit.
+    """
     plans.require_level(session, catalog.ANALYTICS, "advanced")
     wanted = list(dict.fromkeys(ids))
     if not FEWEST <= len(wanted) <= MOST:
         raise Invalid("ids", f"name {FEWEST} to {MOST} different campaigns, such as ids=…&ids=…")
     found = [campaigns.get(session, one) for one in wanted]
     state, _ = reports.freshen(session)
-    sums = _sums(session, wanted)
-    columns = [Column(each, _shares(sums.get(each.id, {})), money.of_campaign(session, each.id)) for each in found]
+    if segment_id is None:
+        rows = [*_of(session, wanted), RollupDay.link_n == WHOLE]
+        accounts = {each: money.of_campaign(session, each) for each in wanted}
+    else:
+        _went_to(session, found, segment_id)
+        rows = [*_of(session, wanted), RollupDay.link_n == SEGMENT, _named(session, segment_id)]
+        accounts = _revenues(session, wanted, rows)
+    sums = _sums(session, rows)
+    columns = [Column(each, _shares(sums.get(each.id, {})), accounts[each.id]) for each in found]
     return Comparison(columns, differences(columns), _cautions(found, clock.now()), state.counted_at)
 
 
-def _sums(session: Session, ids: Sequence[UUID]) -> dict[UUID, dict[str, int]]:
+def _of(session: Session, ids: Sequence[UUID]) -> list[ColumnElement[bool]]:
+    return [RollupDay.tenant_id == db.tenant_of(session), RollupDay.campaign_id.in_(ids)]
+
+
+def _went_to(session: Session, found: Sequence[Campaign], segment_id: UUID) -> None:
+    """Raise Invalid for a campaign whose recipients were not chosen by the segment."""
+    went = select(CampaignPart.campaign_id).where(
+        CampaignPart.tenant_id == db.tenant_of(session),
+        CampaignPart.campaign_id.in_([each.id for each in found]),
+        CampaignPart.segment_id == segment_id,
+    )
+    known = set(session.execute(went).scalars())
+    for each in found:
+        if each.id not in known:
+            raise Invalid("segment", f"the campaign '{each.name}' did not go to it: leave it out or choose another one")
+
+
+def _named(session: Session, segment_id: UUID) -> ColumnElement[bool]:
+    """True for the roll-ups of a segment, whose number each campaign has for itself."""
+    return exists().where(
+        CampaignPart.tenant_id == db.tenant_of(session),
+        CampaignPart.campaign_id == RollupDay.campaign_id,
+        CampaignPart.n == RollupDay.part,
+        CampaignPart.segment_id == segment_id,
+    )
+
+
+def _revenues(session: Session, ids: Sequence[UUID], where: Sequence[ColumnElement[bool]]) -> dict[UUID, Account]:
+    """Return the conversions of a segment; cost is not known by segment."""
+    accounts = {each: Account(str(each)) for each in ids}
+    by = (RollupDay.campaign_id, RollupDay.detail)
+    sums = (func.sum(RollupDay.value_minor), func.sum(RollupDay.conversions))
+    for campaign_id, currency, value, n in session.execute(
+        select(*by, *sums).where(*where, RollupDay.conversions > 0).group_by(*by)
+    ):
+        revenue = accounts[campaign_id].revenue(currency)
+        revenue.value_minor, revenue.conversions = int(value), int(n)
+    return accounts
+
+
+def _sums(session: Session, where: Sequence[ColumnElement[bool]]) -> dict[UUID, dict[str, int]]:
     names = sorted({name for pair in RATES.values() for name in pair})
     rows = session.execute(
         select(RollupDay.campaign_id, *(func.sum(getattr(RollupDay, name)) for name in names))
-        .where(
-            RollupDay.tenant_id == db.tenant_of(session),
-            RollupDay.campaign_id.in_(ids),
-            RollupDay.link_n == WHOLE,
-        )
+        .where(*where)
         .group_by(RollupDay.campaign_id)
     )
     return {row[0]: dict(zip(names, map(int, row[1:]), strict=True)) for row in rows}

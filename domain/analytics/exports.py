@@ -1,8 +1,8 @@
 """Reports as files: CSV and XLSX for people, JSON for programs; every figure is the one of the report.
 
-A file holds one table: totals, series, channels, languages, links, variants or reasons. CSV and XLSX carry headings in
-German or English; in CSV numbers, money and days are written as people of the language write them, in XLSX they are
-numbers and dates that the program shows so. No cell begins a formula (OWASP, "CSV Injection").
+A file holds one table: totals, series, channels, languages, links, variants, segments or reasons. CSV and XLSX carry
+headings in German or English; in CSV numbers, money and days are written as people of the language write them, in XLSX
+they are numbers and dates that the program shows so. No cell begins a formula (OWASP, "CSV Injection").
 """
 
 import csv
@@ -26,7 +26,7 @@ from kernel import db
 from kernel.errors import NotFound
 from models import Message, MessageEvent
 
-Table = Literal["totals", "series", "channels", "languages", "links", "variants", "reasons"]
+Table = Literal["totals", "series", "channels", "languages", "links", "variants", "segments", "reasons"]
 Language = Literal["de", "en"]
 _LOCALES = {"de": "de_DE", "en": "en_GB"}
 _HEADINGS: Mapping[str, tuple[str, str]] = {
@@ -37,6 +37,8 @@ _HEADINGS: Mapping[str, tuple[str, str]] = {
     "n": ("Link", "Link"),
     "url": ("Adresse", "Address"),
     "variant": ("Variante", "Variant"),
+    "segment_id": ("Segment-ID", "Segment ID"),
+    "name": ("Segment", "Segment"),
     "state": ("Zustand", "State"),
     "reason": ("Grund", "Reason"),
     "messages": ("Nachrichten", "Messages"),
@@ -140,6 +142,11 @@ def _found(report: Report, table: Table) -> tuple[list[Column], list[tuple[list[
     if table == "links" and report.links is not None:
         columns = [Column("n", "", "number"), Column("language", ""), Column("url", "")]
         return columns, [([link.n, link.language, link.url], link.figures) for link in report.links]
+    if table == "segments" and report.segments is not None:
+        columns = [Column("segment_id", ""), Column("name", ""), Column("targeted", "", "number")]
+        return columns, [
+            ([str(each.segment_id), each.name, each.targeted], each.figures) for each in report.segments.found
+        ]
     named: Mapping[Any, Figures] | None = None
     if table in {"channels", "languages", "variants"}:
         named = getattr(report, table)

@@ -168,11 +168,11 @@ def words(surface: Surface, language: str) -> str:
     best = surface.best
     when = f"{best.hour:02d}:00"
     if best.weekday is not None:
-        when = f"{_DAYS[language][best.weekday - 1]}, {when}"
+        when = f"{DAY_NAMES[language][best.weekday - 1]}, {when}"
     return _WORDS[language][surface.basis if surface.reason == "enough" else surface.reason].format(of=of, when=when)
 
 
-_DAYS = {
+DAY_NAMES = {
     "de": ("Montag", "Dienstag", "Mittwoch", "Donnerstag", "Freitag", "Samstag", "Sonntag"),
     "en": ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
 }

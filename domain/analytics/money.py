@@ -21,7 +21,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from channels.sms import regions
-from domain.analytics import cohorts
+from domain.analytics import cohorts, periods
 from domain.campaigns import content_templates
 from domain.campaigns import service as campaigns
 from domain.identity import tenants
@@ -300,8 +300,9 @@ def overview(session: Session, *, by: GroupBy, first: date | None = None, last: 
     """Return cost and revenue from one month to another, by default the last twelve.
 
     Cost belongs to the month in which it arose, revenue to that of the conversion. Raises PlanLimit below the plan
-    that has it.
+    that has it, Invalid for a day outside of the years of reports.
     """
+    periods.check(first, last)
     plans.require_level(session, catalog.ANALYTICS, "advanced")
     tenant = tenants.current(session)
     last = (last or clock.now().astimezone(ZoneInfo(tenant.time_zone)).date()).replace(day=1)

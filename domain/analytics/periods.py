@@ -11,6 +11,7 @@ from kernel.errors import Invalid
 
 LONGEST = 1_100  # days of one report: three years
 USUAL = 30
+YEARS = (1970, 2999)  # of every report; reckoning in days and months before and after stays within what a date holds
 _DAY = timedelta(days=1)
 _DECEMBER = 12
 
@@ -36,11 +37,19 @@ class Span:
         return (self.last - self.first).days + 1
 
 
+def check(first: date | None, last: date | None) -> None:
+    """Raise Invalid for a day that no report can name, which is one outside of `YEARS`."""
+    for field, day in (("from", first), ("to", last)):
+        if day is not None and not YEARS[0] <= day.year <= YEARS[1]:
+            raise Invalid(field, f"is outside of the years {YEARS[0]} to {YEARS[1]}")
+
+
 def span(first: date | None, last: date | None, zone: str) -> Span:
     """Return the days from `first` to `last`, by default the 30 that end today in `zone`.
 
-    Raises Invalid where the end lies before the beginning, or where they are more than 1,100 days.
+    Raises Invalid where the end lies before the beginning, outside of `YEARS`, or where they are more than 1,100 days.
     """
+    check(first, last)
     end = last or max(clock.now().astimezone(ZoneInfo(zone)).date(), first or date.min)
     begin = first or end - timedelta(days=USUAL - 1)
     if end < begin:

@@ -4,28 +4,30 @@ Counts are by when a thing happened. Rates are by when the message was sent: of 
 share that was opened until now. So no rate is above 1, whatever period is asked for.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, func, literal, select, tuple_
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from domain.analytics import periods, rollup
 from domain.analytics.periods import By, Span
-from domain.analytics.rollup import WHOLE
+from domain.analytics.rollup import SEGMENT, WHOLE
 from domain.delivery import queries as delivery
 from domain.plans import service as plans
 from domain.plans.catalog import ANALYTICS
 from kernel import db, log, outbox
-from models import Campaign, RollupDay, RollupPosition, Tenant, TrackedLink
+from models import Campaign, CampaignPart, RollupDay, Tenant, TrackedLink
 
 KIND = "analytics"
 SECTIONS = {"series": "standard", "channels": "standard", "links": "standard", "languages": "standard",
-            "variants": "advanced"}  # fmt: skip
+            "variants": "advanced", "segments": "advanced"}  # fmt: skip
+_OF_PLACES = {"links", "segments"}  # what has rows of its own in the roll-ups
 _OF_A_CAMPAIGN = {"links", "variants"}  # what means something within one campaign only
 _AT_ONCE = 2_000  # so many events may wait and are counted before somebody who asks gets the answer
 # Rate → of the messages counted by the second, the share that the first counts too. Both are by time of sending.
@@ -44,6 +46,7 @@ COUNTS: tuple[str, ...] = tuple(
 )
 _SUMS = [func.coalesce(func.sum(getattr(RollupDay, metric)), 0).label(metric) for metric in rollup.METRICS]
 Key = tuple[Any, ...]
+Grouped = dict[Key, dict[str, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,28 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class SegmentFigures:
+    """The figures of the messages to a segment of an audience, whoever is in it now.
+
+    `name` is the one that the segment had when the recipients were fixed last; `targeted` counts messages in whatever
+    state.
+    """
+
+    segment_id: UUID
+    name: str
+    targeted: int
+    figures: Figures
+
+
+@dataclass(frozen=True, slots=True)
+class Segments:
+    """Segments as the audiences named them. `overlap`: some messages count in several, so the sums exceed the total."""
+
+    found: Sequence[SegmentFigures]
+    overlap: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """What is known of a campaign, or of a tenant, in a span. A section that the plan has not is None."""
 
@@ -117,6 +142,7 @@ class Report:
     languages: Mapping[str, Figures] | None = None
     links: Sequence[Link] | None = None
     variants: Mapping[int | None, Figures] | None = None
+    segments: Segments | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +173,7 @@ def performance(session: Session, campaign_id: UUID, asked: Asked) -> Report:
     level, sections = _sections(session, asked.sections)
     state, zone = freshen(session)
     own = [RollupDay.campaign_id == campaign_id]
+    periods.check(asked.first, asked.last)
     span = _life(session, own, asked, zone)
     targeted = sum(delivery.counts(session, campaign_id).values())
     return _report(session, asked, span, own, sections, (level, state, zone, targeted), campaign_id)
@@ -158,15 +185,13 @@ def freshen(session: Session) -> tuple[rollup.State, str]:
     Where much waits, a worker is told, and the answer says how much.
     """
     state = rollup.state(session)
-    position = session.get(RollupPosition, db.tenant_of(session))
     zone = session.execute(select(Tenant.time_zone).where(Tenant.id == db.tenant_of(session))).scalar_one()
-    if position is None or position.zone != zone or 0 < state.behind <= _AT_ONCE:
+    if state.zone != zone or 0 < state.behind <= _AT_ONCE:
         _advance(session)
         state = rollup.state(session)
-        position = session.get(RollupPosition, db.tenant_of(session))
     if state.behind:
         outbox.mark_due(session, KIND)
-    return state, position.zone if position else zone
+    return state, state.zone or zone
 
 
 def _advance(session: Session) -> None:
@@ -231,8 +256,10 @@ def _report(
 ) -> Report:
     level, state, zone, targeted = about
     where = [*_within(session, span), *own]
-    whole = [*where, RollupDay.link_n == WHOLE]
-    by_detail = _grouped(session, whole, [RollupDay.detail])
+    cuts = {name: columns for name, columns in _cuts(asked.by).items() if name in sections or name == "totals"}
+    whole = _grouped(session, [*where, RollupDay.link_n == WHOLE], cuts)
+    places = _places(session, where, campaign_id) if sections & _OF_PLACES else {}
+    folded = {name: _folded(found) for name, found in whole.items()}
     return Report(
         span=span,
         by=asked.by,
@@ -241,28 +268,60 @@ def _report(
         as_of=state.counted_at,
         behind=state.behind,
         targeted=targeted,
-        totals=_folded(by_detail).get((), Figures({})),
-        skipped=_by_reason(by_detail, "skipped"),
-        failed=_by_reason(by_detail, "failed"),
-        series=_series(session, whole, span, asked.by) if "series" in sections else None,
-        channels=_named(session, whole, RollupDay.channel) if "channels" in sections else None,
-        languages=_named(session, whole, RollupDay.language) if "languages" in sections else None,
-        variants=_variants(session, whole) if "variants" in sections else None,
-        links=_links(session, where, campaign_id) if campaign_id and "links" in sections else None,
+        totals=folded["totals"].get((), Figures({})),
+        skipped=_by_reason(whole["totals"], "skipped"),
+        failed=_by_reason(whole["totals"], "failed"),
+        series=_series(folded["series"], span, asked.by) if "series" in folded else None,
+        channels=_named(folded["channels"]) if "channels" in folded else None,
+        languages=_named(folded["languages"]) if "languages" in folded else None,
+        variants=_variants(folded["variants"]) if "variants" in folded else None,
+        links=_links(session, places, campaign_id) if campaign_id and "links" in sections else None,
+        segments=_segments(session, places, campaign_id) if "segments" in sections else None,
     )
 
 
-def _grouped(session: Session, where: Sequence[ColumnElement[bool]], by: Sequence[Any]) -> dict[Key, dict[str, int]]:
-    rows = session.execute(select(*by, *_SUMS).where(*where).group_by(*by)).all()
-    return {
-        tuple(row[: len(by)]): {
-            metric: int(n) for metric, n in zip(rollup.METRICS, row[len(by) :], strict=True) if n
-        }
-        for row in rows
-    }  # fmt: skip
+def _cuts(by: By) -> dict[str, list[Any]]:
+    """Return what the figures of whole messages are cut by, section for section."""
+    start = RollupDay.day if by is By.DAY else func.date_trunc(by.value, RollupDay.day)
+    columns = {"channels": RollupDay.channel, "languages": RollupDay.language, "variants": RollupDay.variant}
+    return {"totals": [], "series": [start]} | {name: [column] for name, column in columns.items()}
 
 
-def _folded(by_detail: Mapping[Key, Mapping[str, int]]) -> dict[Key, Figures]:
+def _grouped(
+    session: Session, where: Sequence[ColumnElement[bool]], cuts: Mapping[str, Sequence[Any]]
+) -> dict[str, Grouped]:
+    """Return sums cut in several ways, each also by detail, from reading the rows once."""
+    columns = list(dict.fromkeys(column for cut in cuts.values() for column in cut))
+    sets = func.grouping_sets(*(tuple_(*cut, RollupDay.detail) for cut in cuts.values()))
+    which = func.grouping(*columns) if columns else literal(0)
+    found: dict[str, Grouped] = {name: {} for name in cuts}
+    of_mask = {_mask(columns, cut): name for name, cut in cuts.items()}
+    for mask, *cells in session.execute(select(which, *columns, RollupDay.detail, *_SUMS).where(*where).group_by(sets)):
+        name = of_mask[mask]
+        own = [cell for column, cell in zip(columns, cells, strict=False) if column in cuts[name]]
+        n = len(columns)
+        found[name][(*own, cells[n])] = _counted(cells[n + 1 :])
+    return found
+
+
+def _mask(columns: Sequence[Any], cut: Sequence[Any]) -> int:
+    """Return what GROUPING says of a row of a cut: a bit per column that it is not cut by, the first one highest."""
+    return sum(1 << n for n, column in enumerate(reversed(columns)) if column not in cut)
+
+
+def _counted(cells: Sequence[Any]) -> dict[str, int]:
+    return {metric: int(n) for metric, n in zip(rollup.METRICS, cells, strict=True) if n}
+
+
+def _places(session: Session, where: Sequence[ColumnElement[bool]], campaign_id: UUID | None) -> Grouped:
+    """Return the sums of segments, and of a campaign's links: campaign, link number, language, part, detail."""
+    wanted = RollupDay.link_n != WHOLE if campaign_id else RollupDay.link_n == SEGMENT
+    by = (RollupDay.campaign_id, RollupDay.link_n, RollupDay.language, RollupDay.part, RollupDay.detail)
+    rows = session.execute(select(*by, *_SUMS).where(*where, wanted).group_by(*by))
+    return {tuple(row[: len(by)]): _counted(row[len(by) :]) for row in rows}
+
+
+def _folded(by_detail: Grouped) -> dict[Key, Figures]:
     """Bring rows whose key ends with the detail together: money by its currency, everything else in one sum."""
     sums: dict[Key, dict[str, int]] = {}
     values: dict[Key, dict[str, int]] = {}
@@ -275,43 +334,71 @@ def _folded(by_detail: Mapping[Key, Mapping[str, int]]) -> dict[Key, Figures]:
     return {key: Figures(found, dict(sorted(values.get(key, {}).items()))) for key, found in sums.items()}
 
 
-def _by_reason(by_detail: Mapping[Key, Mapping[str, int]], metric: str) -> dict[str, int]:
+def _by_reason(by_detail: Grouped, metric: str) -> dict[str, int]:
     found = {key[-1]: figures[metric] for key, figures in by_detail.items() if figures.get(metric)}
     return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
 
 
-def _named(session: Session, where: Sequence[ColumnElement[bool]], column: Any) -> dict[str, Figures]:
-    found = _folded(_grouped(session, where, [column, RollupDay.detail]))
+def _named(found: Mapping[Key, Figures]) -> dict[str, Figures]:
     return {key[0]: figures for key, figures in sorted(found.items())}
 
 
-def _variants(session: Session, where: Sequence[ColumnElement[bool]]) -> dict[int | None, Figures]:
-    found = _folded(_grouped(session, where, [RollupDay.variant, RollupDay.detail]))
+def _variants(found: Mapping[Key, Figures]) -> dict[int | None, Figures]:
     return {None if key[0] == WHOLE else key[0]: figures for key, figures in sorted(found.items())}
 
 
-def _series(session: Session, where: Sequence[ColumnElement[bool]], span: Span, by: By) -> list[Part]:
-    start = RollupDay.day if by is By.DAY else func.date_trunc(by.value, RollupDay.day)
-    found = {
-        _day(key[0]): figures for key, figures in _folded(_grouped(session, where, [start, RollupDay.detail])).items()
-    }
-    return [
-        Part(part, found.get(periods.start_of(part.first, by), Figures({}))) for part in periods.parts(span, by)
-    ]  # fmt: skip
+def _segments(session: Session, places: Grouped, campaign_id: UUID | None) -> Segments:
+    """Return the segments of a campaign in the order of its audience; of a tenant those with figures, by name."""
+    rows = {(key[0], key[3], key[4]): figures for key, figures in places.items() if key[1] == SEGMENT}
+    named = _parts(session, {campaign_id} if campaign_id else {key[0] for key in rows})
+    per_segment: Grouped = {}
+    for (campaign, part, detail), figures in rows.items():
+        place = per_segment.setdefault((named[campaign, part].segment_id, detail), {})
+        for metric, n in figures.items():
+            place[metric] = place.get(metric, 0) + n
+    folded = _folded(per_segment)
+    shown: dict[UUID, SegmentFigures] = {}
+    for each in named.values():  # the latest name of a segment stays
+        before = shown.get(each.segment_id)
+        targeted = each.messages + (before.targeted if before else 0)
+        own = folded.get((each.segment_id,), Figures({}))
+        shown[each.segment_id] = SegmentFigures(each.segment_id, each.name, targeted, own)
+    told = list(shown.values())
+    if not campaign_id:
+        told.sort(key=lambda each: (each.name, each.segment_id))
+    return Segments(told, overlap=_overlap(session, named.values()))
+
+
+def _parts(session: Session, ids: Collection[UUID]) -> dict[tuple[UUID, int], CampaignPart]:
+    """Return the segments that campaigns named, the oldest campaign first."""
+    rows = session.execute(
+        select(CampaignPart)
+        .where(CampaignPart.tenant_id == db.tenant_of(session), CampaignPart.campaign_id.in_(ids))
+        .order_by(CampaignPart.campaign_id, CampaignPart.n)
+    ).scalars()
+    return {(each.campaign_id, each.n): each for each in rows}
+
+
+def _overlap(session: Session, parts: Iterable[CampaignPart]) -> bool:
+    """Return whether a message went to more than one segment: there are more of them by segment than altogether."""
+    by_campaign: Counter[UUID] = Counter()
+    for each in parts:
+        by_campaign[each.campaign_id] += each.messages
+    totals = delivery.counts_of_many(session, list(by_campaign)) if by_campaign else {}
+    return any(n > sum(totals.get(campaign_id, {}).values()) for campaign_id, n in by_campaign.items())
+
+
+def _series(found: Mapping[Key, Figures], span: Span, by: By) -> list[Part]:
+    by_day = {_day(key[0]): figures for key, figures in found.items()}
+    return [Part(part, by_day.get(periods.start_of(part.first, by), Figures({}))) for part in periods.parts(span, by)]
 
 
 def _day(value: date | datetime) -> date:
     return value.date() if isinstance(value, datetime) else value
 
 
-def _links(session: Session, where: Sequence[ColumnElement[bool]], campaign_id: UUID) -> list[Link]:
-    found = _folded(
-        _grouped(
-            session,
-            [*where, RollupDay.link_n >= 0],
-            [RollupDay.language, RollupDay.link_n, RollupDay.detail],
-        )
-    )
+def _links(session: Session, places: Grouped, campaign_id: UUID) -> list[Link]:
+    found = _folded({(key[2], key[1], key[4]): figures for key, figures in places.items() if key[1] >= 0})
     urls = {
         (row.language, row.n): row.url
         for row in session.execute(

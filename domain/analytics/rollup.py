@@ -9,6 +9,9 @@ killed has not happened.
 Read is by the number of the writing transaction: everything below the oldest one that still runs is settled, and is
 read; nothing is missed and nothing waits for a clock. When a hit shows later to be a machine's, `actor_change` keeps
 what stood there until the figures are corrected. `rebuild` and `verify` use the same function over all messages.
+
+Who was in which segment of an audience is fixed with the recipients (`message.parts`). What a message adds to its
+campaign it also adds to each of its segments, in rows of their own, so those of overlapping segments sum to more.
 """
 
 import time
@@ -27,7 +30,9 @@ from models.analytics import RollupFigures
 
 METRICS: tuple[str, ...] = tuple(RollupFigures.__annotations__)
 WHOLE = -1  # the link number of a row about the whole message, and the variant of a message without one
+SEGMENT = -2  # the link number of a row about whole messages to one segment of the audience; `part` says which
 BATCH = 20_000  # events of one turn
+_BITS = 20  # segments that an audience may name (`selection.read`)
 KINDS = (
     "sent", "delivered", "read", "bounced", "failed", "skipped", "suppressed", "cancelled", "expired", "opened",
     "clicked", "complained", "unsubscribed", "replied",
@@ -147,14 +152,25 @@ happened AS MATERIALIZED (
   FROM sold s CROSS JOIN LATERAL (
     SELECT {WHOLE} AS link_n UNION ALL SELECT s.link_n WHERE s.link_n >= 0) AS p
   CROSS JOIN LATERAL (VALUES ('conversions', 1), ('value_minor', s.value_minor)) AS v(metric, n)
-), net AS (
+), mixed AS (
   SELECT m.campaign_id, date_bin('15 minutes', p.at, timestamptz '2000-01-01 00:00+00') AS at, m.channel, m.language,
-    coalesce(m.variant, {WHOLE})::smallint AS variant, p.link_n::smallint AS link_n, p.detail, p.metric,
+    coalesce(m.variant, {WHOLE})::smallint AS variant, p.link_n::smallint AS link_n, p.detail, m.parts, p.metric,
     sum(p.sign * p.n)::bigint AS n
   FROM part p JOIN message m ON m.tenant_id = :tenant AND m.id = p.id AND m.campaign_id IS NOT NULL
-  GROUP BY 1, 2, 3, 4, 5, 6, 7, 8 HAVING sum(p.sign * p.n) <> 0
+  GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9 HAVING sum(p.sign * p.n) <> 0
+), net AS (
+  SELECT m.campaign_id, m.at, m.channel, s.language, s.variant, s.link_n, m.detail, s.part, m.metric,
+    sum(m.n)::bigint AS n
+  FROM mixed m CROSS JOIN LATERAL (
+    SELECT m.language, m.variant, m.link_n, {WHOLE}::smallint AS part
+    UNION ALL
+    SELECT '', {WHOLE}::smallint, {SEGMENT}::smallint, bit::smallint
+    FROM generate_series(0, CASE WHEN m.link_n = {WHOLE} AND m.parts > 0 THEN {_BITS} - 1 ELSE -1 END) AS bit
+    WHERE m.parts >> bit & 1 = 1) AS s
+  GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9 HAVING sum(m.n) <> 0
 )"""  # noqa: S608 - words of our own
-_KEY = "campaign_id, {when}, channel, language, variant, link_n, detail"
+_PLACE = "channel, language, variant, link_n, detail, part"
+_KEY = "campaign_id, {when}, " + _PLACE
 _QUARTER, _DAY = _KEY.format(when="at"), _KEY.format(when="day")
 _PIVOT = ", ".join(f"coalesce(sum(n) FILTER (WHERE metric = '{metric}'), 0) AS {metric}" for metric in METRICS)
 _NAMES = ", ".join(METRICS)
@@ -175,7 +191,7 @@ _PUT = f"""
   SELECT :tenant, {_QUARTER}, {_NAMES} FROM whole {_add("rollup_quarter", _QUARTER)}
 )
 INSERT INTO rollup_day (tenant_id, {_DAY}, {_NAMES})
-SELECT :tenant, campaign_id, (at AT TIME ZONE :zone)::date AS day, channel, language, variant, link_n, detail, {_SUMS}
+SELECT :tenant, campaign_id, (at AT TIME ZONE :zone)::date AS day, {_PLACE}, {_SUMS}
 FROM whole GROUP BY {_DAY} {_add("rollup_day", _DAY)}
 """  # noqa: S608 - words of our own
 
@@ -188,7 +204,7 @@ _COUNT = text(_contributions(_TOUCHED, _OF_TOUCHED, "") + _PUT)
 _COUNT_CAMPAIGN = text(_contributions(_ALL, _OF_ALL, _OF_CAMPAIGN) + _PUT)
 _REZONE = text(f"""
 INSERT INTO rollup_day (tenant_id, {_DAY}, {_NAMES})
-SELECT tenant_id, campaign_id, (at AT TIME ZONE :zone)::date AS day, channel, language, variant, link_n, detail, {_SUMS}
+SELECT tenant_id, campaign_id, (at AT TIME ZONE :zone)::date AS day, {_PLACE}, {_SUMS}
 FROM rollup_quarter WHERE tenant_id = :tenant GROUP BY tenant_id, {_DAY}
 """)  # noqa: S608 - words of our own
 _CELLS = ", ".join(f"('{metric}', r.{metric})" for metric in METRICS)
@@ -200,7 +216,7 @@ _DIFFERENCES = f"""
   SELECT 'quarter' AS level, {_QUARTER}, metric, coalesce(kept.n, 0) AS kept, coalesce(net.n, 0) AS raw
   FROM kept FULL JOIN net USING ({_QUARTER}, metric) WHERE kept.n IS DISTINCT FROM net.n
 ), raw_day AS (
-  SELECT campaign_id, (at AT TIME ZONE :zone)::date AS day, channel, language, variant, link_n, detail, metric,
+  SELECT campaign_id, (at AT TIME ZONE :zone)::date AS day, {_PLACE}, metric,
     sum(n)::bigint AS n
   FROM net GROUP BY {_DAY}, metric
 ), kept_day AS (
@@ -210,10 +226,10 @@ _DIFFERENCES = f"""
   SELECT 'day' AS level, {_DAY}, metric, coalesce(kept_day.n, 0) AS kept, coalesce(raw_day.n, 0) AS raw
   FROM kept_day FULL JOIN raw_day USING ({_DAY}, metric) WHERE kept_day.n IS DISTINCT FROM raw_day.n
 )
-SELECT level, campaign_id, at::text AS at, channel, language, variant, link_n, detail, metric, kept, raw FROM wrong
+SELECT level, campaign_id, at::text AS at, {_PLACE}, metric, kept, raw FROM wrong
 UNION ALL
-SELECT level, campaign_id, day::text, channel, language, variant, link_n, detail, metric, kept, raw FROM wrong_day
-ORDER BY 1, 3, 9 LIMIT 100
+SELECT level, campaign_id, day::text, {_PLACE}, metric, kept, raw FROM wrong_day
+ORDER BY 1, 3, 10 LIMIT 100
 """  # noqa: S608 - words of our own
 _VERIFY = text(_contributions(_ALL, _OF_ALL, _OF_CAMPAIGN) + _DIFFERENCES)
 _LOOK = text("""
@@ -247,10 +263,14 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """How far the figures are: all of what was committed before `counted_at`; `behind` events wait (at most 10,000)."""
+    """How far the figures are: all of what was committed before `counted_at`; `behind` events wait (at most 10,000).
+
+    `zone` is the one of the days, None before anything was counted.
+    """
 
     counted_at: datetime
     behind: int
+    zone: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +285,7 @@ class Difference:
     variant: int
     link_n: int
     detail: str
+    part: int
     metric: str
     kept: int
     raw: int
@@ -341,7 +362,9 @@ def state(session: Session) -> State:
     position = session.get(RollupPosition, tenant_id, populate_existing=True)
     asked = {"tenant": tenant_id, "low": position.xid if position else 0, "most": _MOST_BEHIND}
     behind = session.execute(_BEHIND, asked).scalar_one()
-    return State(position.counted_at if position else clock.now(), behind)
+    if position is None:
+        return State(clock.now(), behind)
+    return State(position.counted_at, behind, position.zone)
 
 
 def _take(session: Session, *, wait: bool) -> RollupPosition | None:

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from domain.analytics import heatmap
 from domain.analytics.heatmap import HOURS, Surface
-from domain.delivery import best_times
+from domain.campaigns import best_times
 from domain.identity import tenants
 from domain.plans import catalog
 from domain.plans import service as plans

@@ -8,6 +8,7 @@ from domain.analytics.comparison import METRICS, Comparison
 from domain.analytics.exports import Column, Language, Sheet
 from domain.analytics.heatmap import Surface
 from domain.analytics.money import Account, Overview
+from domain.analytics.responses import Responses
 
 _HEADINGS: Mapping[str, tuple[str, str]] = {
     "weekday": ("Wochentag (1 = Montag)", "Weekday (1 = Monday)"),
@@ -17,6 +18,8 @@ _HEADINGS: Mapping[str, tuple[str, str]] = {
     "share_high": ("Anteil, obere Grenze", "Share, upper bound"),
     "index": ("Index (1 = Durchschnitt)", "Index (1 = average)"),
     "quiet": ("Ruhezeit", "Quiet hours"),
+    "reached": ("Zugestellt", "Arrived"),
+    "responded": ("Mit Antwort", "With a response"),
     "campaign": ("Kampagne", "Campaign"),
     "channel": ("Kanal", "Channel"),
     "month": ("Monat", "Month"),
@@ -68,6 +71,19 @@ def of_heatmap(surface: Surface, language: Language) -> Sheet:
          cell.index, int(cell.quiet)]
         for cell in surface.cells
     ]  # fmt: skip
+    return Sheet([_column(key, language, kind) for key, kind in kinds.items()], rows)
+
+
+def of_responses(found: Responses, language: Language) -> Sheet:
+    """Return the 168 hours of sending."""
+    kinds = {"weekday": "number", "hour": "number", "reached": "number", "responded": "number", "share": "share",
+             "share_low": "share", "share_high": "share", "index": "number", "quiet": "number"}  # fmt: skip
+    rows = []
+    for cell in found.cells:
+        bounds = cell.group.interval
+        between = [bounds.low, bounds.high] if bounds else [None, None]
+        own = [cell.group.reached, cell.group.responded, cell.group.rate, *between]
+        rows.append([cell.weekday, cell.hour, *own, cell.index, int(cell.quiet)])
     return Sheet([_column(key, language, kind) for key, kind in kinds.items()], rows)
 
 

@@ -14,6 +14,7 @@ from zoneinfo import available_timezones
 from kernel.errors import Invalid
 
 MOST_ROWS = 500_000
+_YEARS = (1900, 2999)  # of a moment
 
 # Header words, lower-case letters and digits only, by field.
 SYNONYMS: dict[str, str] = {
@@ -174,7 +175,17 @@ def _day(text: str) -> date:
 
 
 def instant(text: str) -> datetime:
-    """Return the instant of a date or date-time; a bare date means noon UTC. Raises BadCell."""
+    """Return the instant of a date or date-time; a bare date means noon UTC. Raises BadCell.
+
+    The ends of the calendar are refused: in another zone they are outside of it.
+    """
+    found = _instant(text)
+    if not _YEARS[0] <= found.year <= _YEARS[1]:
+        raise BadCell(f"is outside of the years {_YEARS[0]} to {_YEARS[1]}")
+    return found
+
+
+def _instant(text: str) -> datetime:
     try:
         found = datetime.fromisoformat(text)
     except ValueError:

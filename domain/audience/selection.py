@@ -5,7 +5,21 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, func, not_, or_, select, type_coerce
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Select,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    not_,
+    null,
+    or_,
+    select,
+    type_coerce,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
@@ -20,7 +34,7 @@ _KEYS = {
     "kind", "tags", "exclude_tags", "member_ids", "inactive_days", "statuses", "segments", "exclude_segments",
 }  # fmt: skip
 _KINDS = {"all_members", "tags", "selected", "segments"}
-_MOST_SEGMENTS = 20
+MOST_SEGMENTS = 20
 _STATUSES = {"active", "paused", "left", "prospect"}
 
 
@@ -68,8 +82,8 @@ def read(definition: dict[str, Any]) -> Audience:
         member_ids=_ids("member_ids", definition.get("member_ids") or []),
         inactive_days=_days(definition.get("inactive_days")),
         statuses=_words(definition, "statuses") or ("active", "paused"),
-        segments=_ids("segments", definition.get("segments") or [], most=_MOST_SEGMENTS),
-        exclude_segments=_ids("exclude_segments", definition.get("exclude_segments") or [], most=_MOST_SEGMENTS),
+        segments=_ids("segments", definition.get("segments") or [], most=MOST_SEGMENTS),
+        exclude_segments=_ids("exclude_segments", definition.get("exclude_segments") or [], most=MOST_SEGMENTS),
     )
     if (kind == "segments") != bool(audience.segments):
         raise Invalid("audience.segments", "name at least one segment, and only with the kind segments")
@@ -145,6 +159,24 @@ def _segments(session: Session | None, audience: Audience, now: datetime | None)
     resolver = segments.Resolver(session, moment.of(session, now))
     found = [or_(*(resolver.of(each) for each in audience.segments))] if audience.segments else []
     return [*found, *(not_(resolver.of(each)) for each in audience.exclude_segments)]
+
+
+def parts_of(definition: dict[str, Any]) -> tuple[UUID, ...]:
+    """Return the different segments that a definition is made of, in the order of the bits of `part_bits`."""
+    return tuple(dict.fromkeys(read(definition).segments))
+
+
+def part_bits(session: Session, definition: dict[str, Any], now: datetime | None = None) -> ColumnElement[int]:
+    """Return, as a part of a statement over `Member`, a bit for each of `parts_of` that a member is in.
+
+    It is null where the definition names no segment. One alone is not asked again: everybody meant is in it.
+    """
+    named = parts_of(definition)
+    if len(named) <= 1:
+        return literal(1, Integer) if named else cast(null(), Integer)
+    resolver = segments.Resolver(session, moment.of(session, now))
+    bits = [case((resolver.of(each), 1 << n), else_=0) for n, each in enumerate(named)]
+    return cast(sum(bits[1:], start=bits[0]), Integer)
 
 
 def fingerprints(session: Session, definition: dict[str, Any]) -> dict[str, Any]:

@@ -34,6 +34,10 @@ SENTENCES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "Das Budget ist aufgebraucht. Bitte das Budget erhöhen oder den nächsten Zeitraum abwarten.",
             "The budget is used up. Raise it or wait for the next period.",
         ),
+        "experiment_fails": (
+            "Der A/B-Test lässt sich nicht auswerten, der Rest wartet. Bitte fortsetzen oder selbst entscheiden.",
+            "The A/B test cannot be looked at, and the rest waits. Resume it, or decide yourself.",
+        ),
         "schedule_missed": (
             "Der geplante Zeitpunkt ist verstrichen, ohne dass gesendet wurde. Bitte einen neuen wählen.",
             "The planned time passed without anything being sent. Choose another one.",
@@ -41,6 +45,10 @@ SENTENCES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "stop_loss": (
             "Zu viele Nachrichten wurden abgelehnt oder gemeldet. Der Versand steht, um den Absender zu schützen.",
             "Too many messages were refused or reported. Sending was stopped to protect the sender.",
+        ),
+        "no_open_hour": (
+            "Für alle Übrigen lassen die Ruhezeiten keine Stunde. Bitte ändern und fortsetzen, oder abbrechen.",
+            "The quiet hours leave no hour of the day for whoever is left. Change them and resume, or cancel.",
         ),
         "tenant_suspended": (
             "Das Konto ist gesperrt. Bitte an den Betreiber wenden.",
@@ -53,6 +61,10 @@ SENTENCES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "sender_missing": (
             "Die Kampagne hat keinen passenden Absender. Bitte einen wählen.",
             "The campaign has no sender that fits. Choose one.",
+        ),
+        "sender_stopped": (
+            "Der Absender steht: zu viele Beschwerden oder Ablehnungen. Bitte beheben, aufheben und fortsetzen.",
+            "The sender was stopped: too many complaints or refusals. Remove the cause, lift the stop and resume.",
         ),
         "sender_domain_missing": (
             "Die Domain des Absenders ist nicht eingerichtet. Bitte unter „Absender“ anlegen und prüfen.",

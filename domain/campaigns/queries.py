@@ -13,7 +13,8 @@ from models import AgentQuestion, AgentRun, AgentStep, Campaign, DraftRevision, 
 # How far a run is when a node is done, in percent.
 STAGES = {
     "load": 5, "audience": 10, "retrieve": 20, "scope": 25, "brief": 35, "base": 60, "edit": 60, "batch": 62,
-    "cohorts": 80, "lines": 82, "adapt": 85, "check": 95, "shorten": 95, "repair": 95, "store": 99,
+    "cohorts": 80, "lines": 82, "adapt": 85, "check": 95, "shorten": 95, "cut": 95, "repair": 95, "judge": 97,
+    "store": 99,
 }  # fmt: skip
 _OVER = {"done", "needs_input", "failed", "cancelled"}
 

@@ -46,17 +46,21 @@ class Options:
     """How a run goes about its work.
 
     `unattended`: nobody is there to answer, so it writes on without the claim and leaves a finding. `alternatives`: a
-    second way to say the same, in one reply. `without_ai`: the built-in writer, whatever is configured.
+    second way to say the same, in one reply. `judge`: a second reader leaves notes. `without_ai`: the built-in writer,
+    whatever is configured.
     """
 
     unattended: bool = False
     alternatives: bool = False
     without_ai: bool = False
+    judge: bool = False
 
     def as_json(self) -> dict[str, Any]:
         found: dict[str, Any] = {"ask": "never"} if self.unattended else {}
         if self.alternatives:
             found["alternatives"] = True
+        if self.judge:
+            found["judge"] = True
         return {**found, **({"writer": "builtin"} if self.without_ai else {})}
 
 
@@ -68,11 +72,13 @@ def generate(
 ) -> AgentRun:
     """Ask the agent for a draft.
 
-    Raises PlanLimit without AI content or without the level that `alternatives` need, Invalid without a goal.
+    Raises PlanLimit without AI content or the level that `alternatives` or `judge` need, Invalid without a goal.
     """
     level = plans.require(session, catalog.AI_CONTENT)
     if options.alternatives:
         plans.require_level(session, catalog.AI_CONTENT, "advanced")
+    if options.judge:
+        plans.require_level(session, catalog.AI_CONTENT, "advanced + context")
     campaign = campaigns.lock(session, campaign_id)
     if not (campaign.goal or "").strip():
         raise Invalid("goal", "is empty; say in one sentence what the campaign is for")
@@ -144,7 +150,14 @@ def request_changes(session: Session, campaign_id: UUID, decision: Decision) -> 
     decision = replace(decision, scope=_scope(decision.scope, revision, campaign.channel))
     review = _record(session, campaign, revision, "revise", decision)
     campaigns.move(session, campaign, Verb.REVISE, actor=decision.actor, revision=revision.n)
-    return _queue(session, campaign, kind="revise", level=level, actor=decision.actor, feedback_id=review.id)
+    more: dict[str, Any] = {"feedback_id": review.id, "options": _carried(session, revision.run_id)}
+    return _queue(session, campaign, kind="revise", level=level, actor=decision.actor, **more)
+
+
+def _carried(session: Session, run_id: UUID | None) -> dict[str, Any]:
+    """Return what was asked of the run that another one goes on from, and is asked of that one too."""
+    run = session.get(AgentRun, run_id) if run_id is not None else None
+    return {name: run.options[name] for name in ("alternatives", "judge") if name in run.options} if run else {}
 
 
 def _scope(scope: dict[str, Any], revision: DraftRevision, channel: str) -> dict[str, Any]:
@@ -343,4 +356,5 @@ def answer(session: Session, campaign_id: UUID, question_id: UUID, *, text: str,
         return None
     level = plans.require(session, catalog.AI_CONTENT)
     campaigns.move(session, campaign, Verb.ANSWER, actor=actor)
-    return _queue(session, campaign, kind="answer", level=level, actor=actor)
+    options = _carried(session, question.run_id)
+    return _queue(session, campaign, kind="answer", level=level, actor=actor, options=options)

@@ -13,6 +13,7 @@ from kernel.errors import Invalid
 
 BEST = "best"
 LONGEST_WINDOW = 12
+_YEARS = (1970, 2999)  # the ends of the calendar overflow in another zone
 _HOW = 'give {"at": "2026-12-01T09:00", "time_zone": "Europe/Berlin"}'
 
 
@@ -30,6 +31,8 @@ def read(schedule: Mapping[str, Any]) -> tuple[datetime, ZoneInfo, bool]:
         raise Invalid("schedule", _HOW) from None
     if wall.tzinfo is not None:
         raise Invalid("schedule.at", "is wall time: leave the offset out, the time zone says it")
+    if not _YEARS[0] <= wall.year <= _YEARS[1]:
+        raise Invalid("schedule.at", f"is outside of the years {_YEARS[0]} to {_YEARS[1]}")
     window(schedule)
     return wall, zone, bool(schedule.get("per_member", False))
 

@@ -18,13 +18,25 @@ from domain.webhooks import events
 from domain.webhooks.catalog import TASK
 from kernel import clock, db, outbox
 from kernel.errors import Conflict, IllegalStep, Invalid, NotFound
-from models import AgentTask, Campaign, CampaignCount, PreviewLink, Review, Sender, Template, Tenant
+from models import (
+    AgentTask,
+    AgentTaskCampaign,
+    Campaign,
+    CampaignCount,
+    Message,
+    PreviewLink,
+    Review,
+    Sender,
+    Template,
+    Tenant,
+)
 
 # Fields that an approval seals; changing one of them voids it.
 SEALED = frozenset({"audience", "sender_id", "cost_ceiling_minor", "schedule", "cta_url", "channel"})
 EDITABLE = SEALED | {"name", "description", "goal", "template_id", "budget_minor", "utm_links"}
 DRIP = "drip"  # the campaign of a sequence's step: the sequence says who gets it, and when
 _OF_SEQUENCE = frozenset({"audience", "schedule", "channel"})
+_LIMITS = frozenset({"cost_ceiling_minor", "budget_minor"})
 
 
 def get(session: Session, campaign_id: UUID) -> Campaign:
@@ -66,9 +78,12 @@ def move(session: Session, campaign: Campaign, verb: Verb, *, actor: str, **deta
 def _tell_tasks(session: Session, campaign: Campaign, verb: Verb) -> None:
     """Tell the agents whose tasks hang on the campaign that it took a step."""
     rows = session.execute(
-        select(AgentTask.id, AgentTask.skill).where(
+        select(AgentTask.id, AgentTask.skill)
+        .join(AgentTaskCampaign, AgentTaskCampaign.agent_task_id == AgentTask.id)
+        .where(
+            AgentTaskCampaign.tenant_id == campaign.tenant_id,
+            AgentTaskCampaign.campaign_id == campaign.id,
             AgentTask.tenant_id == campaign.tenant_id,
-            AgentTask.campaign_id == campaign.id,
             AgentTask.cancelled_at.is_(None),
         )
     )
@@ -155,7 +170,7 @@ def edit(session: Session, campaign_id: UUID, *, actor: str, version: int | None
             current_version=campaign.version,
         )
     before = {key: getattr(campaign, key) for key in SEALED}
-    if campaign.materialised_at is not None:
+    if campaign.materialised_at is not None and not _takes_limits(campaign, changes):
         raise Conflict("The recipients are fixed: pause or cancel it, and duplicate it to change what is sent.")
     status = follow(Status(campaign.status), Verb.EDIT)
     _assign(session, campaign, changes)
@@ -169,6 +184,11 @@ def edit(session: Session, campaign_id: UUID, *, actor: str, version: int | None
     events.emit(session, "crm.campaign.updated", aggregate="campaign", id=campaign.id, fields=sorted(changes))
     session.flush()
     return campaign
+
+
+def _takes_limits(campaign: Campaign, changes: dict[str, Any]) -> bool:
+    """A step of a sequence that is up for review again may be given other limits: its recipients come one by one."""
+    return campaign.kind == DRIP and campaign.status == Status.PENDING_REVIEW and set(changes) <= _LIMITS
 
 
 def _not_of_sequence(campaign: Campaign) -> None:
@@ -393,15 +413,25 @@ def _copy_name(session: Session, name: str) -> str:
 
 
 def delete(session: Session, campaign_id: UUID, *, actor: str) -> None:
-    """Remove a campaign that nothing was sent for; raises IllegalStep once it was approved."""
+    """Remove a campaign that has no recipients; raises Conflict for one that has, IllegalStep once it was approved."""
     campaign = lock(session, campaign_id)
-    if campaign.materialised_at is not None:
-        raise Conflict("Messages were sent for it: it is kept for your records.", code="has_recipients")
+    if campaign.materialised_at is not None or _has_messages(session, campaign):
+        raise Conflict(
+            "It has recipients: what they got and its figures are kept for your records. Cancel it to end it, and "
+            "leave out cancelled campaigns with the filter `status` of the list.",
+            code="has_recipients",
+        )
     follow(Status(campaign.status), Verb.DELETE)
     audit.append(session, actor=actor, action="campaign.delete", subject=str(campaign.id), name=campaign.name)
     events.emit(session, "crm.campaign.deleted", aggregate="campaign", id=campaign.id)
     session.delete(campaign)
     session.flush()
+
+
+def _has_messages(session: Session, campaign: Campaign) -> bool:
+    """Return whether there are messages, also such as no audience was fixed for: the steps of a sequence write them."""
+    found = select(Message.id).where(Message.tenant_id == campaign.tenant_id, Message.campaign_id == campaign.id)
+    return session.execute(found.limit(1)).first() is not None
 
 
 def revoke_links(session: Session, campaign_id: UUID, *, because: str) -> None:

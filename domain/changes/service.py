@@ -20,12 +20,15 @@ SEGMENTS = "segments"
 SEQUENCES = "sequences"
 _MOST_BELLS = 10_000
 
+_FOLLOWS = text("SELECT FROM change_position WHERE tenant_id = :tenant AND consumer = :consumer")
 _FOLLOW = text("""
-INSERT INTO change_position (tenant_id, consumer, xid, id)
-VALUES (:tenant, :consumer, (pg_snapshot_xmin(pg_current_snapshot())::text)::bigint - 1, 0)
-ON CONFLICT (tenant_id, consumer) DO NOTHING
+WITH begun AS (
+  INSERT INTO change_position (tenant_id, consumer, xid, id)
+  VALUES (:tenant, :consumer, (pg_snapshot_xmin(pg_current_snapshot())::text)::bigint - 1, 0)
+  ON CONFLICT (tenant_id, consumer) DO NOTHING RETURNING tenant_id
+)
+INSERT INTO change_bell (tenant_id) SELECT tenant_id FROM begun
 """)
-_RING = text("INSERT INTO change_bell (tenant_id) VALUES (:tenant)")
 _UNFOLLOW = text("DELETE FROM change_position WHERE tenant_id = :tenant AND consumer = :consumer")
 _LOCK = text("""
 SELECT xid, id, mark, settled, (pg_snapshot_xmin(pg_current_snapshot())::text)::bigint AS oldest,
@@ -93,8 +96,8 @@ def follow(session: Session, consumer: str) -> None:
     batches say `settled`.
     """
     parameters = {"tenant": db.tenant_of(session), "consumer": consumer}
-    session.execute(_FOLLOW, parameters)
-    session.execute(_RING, parameters)
+    if session.execute(_FOLLOWS, parameters).first() is None:
+        session.execute(_FOLLOW, parameters)
 
 
 def unfollow(session: Session, consumer: str) -> None:

@@ -105,7 +105,7 @@ def _nodes(value: str, path: str, found: list[Problem]) -> tuple[slots.Node, ...
 
 def _block(raw: Any, path: str, found: list[Problem]) -> Block:
     kind = raw.get("type") if isinstance(raw, dict) else None
-    if kind not in _FIELDS:
+    if not isinstance(kind, str) or kind not in _FIELDS:
         found.append(Problem(path, "shape", f"type must be one of {', '.join(_FIELDS)}"))
         return Block("paragraph")
     wanted = _FIELDS[kind]

@@ -58,6 +58,35 @@ def _versions(content: Mapping[str, Any], material: Material) -> list[Finding]:
     return found
 
 
+def of_alternatives(content: Mapping[str, Any], material: Material) -> dict[str, list[Finding]]:
+    """Return by language what is wrong with the second text that stands beside A for a comparison to come.
+
+    A text that says what A says has a blocker: there would be nothing to compare.
+    """
+    found: dict[str, list[Finding]] = {}
+    channel = material.channel
+    for language, channels in (content.get(versions.ALTERNATIVES) or {}).items():
+        key = versions.key_of(language, 1)
+        said = _channel(channels.get(channel), channel, language, content, material)
+        if channels.get(channel) == (content["languages"].get(language) or {}).get(channel):
+            de, en = "Der Text sagt dasselbe wie A.", "The text says what A says."
+            said.append(block("shape", f"{language}.{channel}", "", de, en))
+        found[language] = [replace(each, path=f"{key}.{each.path.partition('.')[2]}") for each in said]
+    return found
+
+
+def of_place(content: Mapping[str, Any], language: str, cohort: str, material: Material) -> list[Finding]:
+    """Return what is wrong with the text of a language, or of one of its cohorts, on the material's channel.
+
+    The paths are those of the language. Raises KeyError where the content has no such text.
+    """
+    variant = content["languages"][language][material.channel]
+    if cohort:
+        found = {str(each["id"]): each for each in cohorts.of_language(content, language)}
+        variant = cohorts.merged(variant, found[cohort])
+    return _channel(variant, material.channel, language, content, material)
+
+
 def _cohorts(
     base: Mapping[str, Any],
     channel: str,

@@ -120,11 +120,18 @@ class CompiledEmail:
         return {f"link:{n}": url for n, url in enumerate(self.links)}
 
 
+_SIMPLE = re.compile("[ !#-%(-;=?-~]*")  # nothing to compose, to drop or to escape, in no part of a message
+
+
 def escape_text(value: str) -> str:
+    if _SIMPLE.fullmatch(value):
+        return value
     return _CONTROL.sub("", _TAG.sub("", unicodedata.normalize("NFC", value)))
 
 
 def escape_html(value: str) -> str:
+    if _SIMPLE.fullmatch(value):
+        return value
     return html.escape(_CONTROL.sub("", unicodedata.normalize("NFC", value)), quote=True)
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from domain.content import facts, slots
+from domain.content import facts, planted, slots
 from domain.content.findings import Finding, Material, block, warn
 
 MOST_EMOJI = {False: 0, True: 3}
@@ -13,10 +13,6 @@ UNRESOLVED = re.compile(
     r"\{|\}|\bNone\b|\bnull\b|\bundefined\b|lorem ipsum|\[[A-ZÄÖÜ_ ]{3,}\]|Hallo ,|Hi ,|Hello ,", re.IGNORECASE
 )
 _CODE = re.compile(r"<[a-z/!][^>]*>|javascript:|data:text|=\?utf-8\?|\b(?:[A-Za-z0-9+/]{60,}={0,2})\b", re.IGNORECASE)
-_INJECTION = re.compile(
-    r"ignore (?:all |the )?previous|ignoriere (?:alle |die )?(?:vorherigen|bisherigen)|system prompt|as an ai|als ki",
-    re.IGNORECASE,
-)
 _SIE = re.compile(r"\b(?:Sie|Ihnen|Ihr|Ihre[mnrs]?)\b")
 _DU = re.compile(r"\b(?:du|dich|dir|dein(?:e[mnrs]?)?|euch|euer)\b")
 _EMOJI = re.compile("[\U0001f300-\U0001faff\u2600-\u27bf]")
@@ -123,17 +119,7 @@ def _form_of_text(place: str, text: str) -> list[Finding]:
                 "Code does not belong into a text.",
             )
         )
-    match = _INJECTION.search(text)
-    if match:
-        found.append(
-            warn(
-                "injection_suspected",
-                place,
-                match.group(0),
-                "Das klingt nach einer eingeschleusten Anweisung.",
-                "This sounds like a planted instruction.",
-            )
-        )
+    found.extend(warn("injection_suspected", place, words, each.de, each.en) for each, words in planted.found(text))
     return found
 
 

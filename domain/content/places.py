@@ -1,7 +1,7 @@
 """Places: every spot of a content that says something, by path, and what a reader's choice of them means.
 
 A path is language (with the cohort where its copy differs), channel and field: `de.email.blocks.1.text`,
-`de#de-away.email.blocks.1.text`.
+`de#de-away.email.blocks.1.text`; a personal line is `de.email.lines.<id>`.
 """
 
 import copy
@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from domain.content import checks, cohorts
+from domain.content import checks, cohorts, lines
 
 _CODE_ONLY = {"{greeting}"}
 
@@ -44,21 +44,33 @@ def texts(content: Mapping[str, Any], channel: str) -> dict[str, str]:
             if text not in _CODE_ONLY:
                 found[f"{language}.{channel}.{field}"] = text
         found |= dict(cohorts.texts_of(content, language, channel))
+        found |= dict(lines.texts_of(content, language, channel))
     return found
+
+
+def is_line(path: str) -> bool:
+    """Say whether a path is that of a personal line."""
+    return _line_of(read(path).field) is not None
+
+
+def _line_of(field: str) -> str | None:
+    name, _, line_id = field.partition(".")
+    return line_id if name == lines.KEY else None
 
 
 def meant(content: Mapping[str, Any], channel: str, wanted: Sequence[Mapping[str, str]]) -> list[str]:
     """Return the paths that a choice means: every one that fits one of `wanted`.
 
     Each of them may name language, channel, cohort and field; a field means everything under it. What is not named
-    fits everything, but the copy of cohorts is meant only by its name or by nothing but the language.
+    fits everything, but the copy of cohorts is meant only by its name or by nothing but the language, and a personal
+    line only by its own (`lines.<id>`, or `lines` for all of them).
     """
     return [path for path in texts(content, channel) if any(_fits(read(path), each) for each in wanted)]
 
 
 def _fits(place: Place, wanted: Mapping[str, str]) -> bool:
     field = wanted.get("field", "")
-    named = place.field == field or place.field.startswith(f"{field}.") if field else True
+    named = place.field == field or place.field.startswith(f"{field}.") if field else _line_of(place.field) is None
     cohort = wanted.get("cohort", place.cohort if not field else "")
     return (
         named
@@ -76,11 +88,22 @@ def changed(content: Mapping[str, Any], edits: Mapping[str, str]) -> dict[str, A
     made = copy.deepcopy(dict(content))
     for path, text in edits.items():
         place = read(path)
-        if place.cohort:
+        line_id = _line_of(place.field)
+        if line_id is not None:
+            _line(made, place, line_id)["text"] = text
+        elif place.cohort:
             _cohort(made, place)["texts"][place.field] = text
         else:
             cohorts.put(made["languages"][place.language][place.channel], place.field, text)
     return made
+
+
+def _line(content: Mapping[str, Any], place: Place, line_id: str) -> dict[str, Any]:
+    for each in content.get(lines.KEY, {}).get("items", ()):
+        if each["id"] == line_id and each["language"] == place.language:
+            found: dict[str, Any] = each
+            return found
+    raise KeyError(place.path)
 
 
 def _cohort(content: Mapping[str, Any], place: Place) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 KEY = "experiment"
+ALTERNATIVES = "alternatives"  # what was written beside A for a comparison that nobody has started yet
 MOST = 8
 _MARK = "~"
 

@@ -3,20 +3,24 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from domain.content.member_values import MemberFacts
 from domain.conversations import insights
-from domain.delivery import gate
+from domain.delivery import gate, hours
 from domain.delivery.rules import Reason
 from kernel import db
 from kernel.ids import new_id
+from models import Tenant
 
 LARGEST_SLICE = 1_000
+_PREFIX = max(map(len, hours.CALLING_HOURS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,7 @@ WITH due AS MATERIALIZED (
   WHERE tenant_id = :tenant AND {{mine}} AND state = 'pending' AND not_before <= clock_timestamp() {{approved}}
   ORDER BY priority, id LIMIT :slice FOR UPDATE SKIP LOCKED
 ), judged AS MATERIALIZED (
-  SELECT m.id, {gate.CLAIM_GATE} AS reason, {gate.NEXT_OPENING} AS opening
+  SELECT m.id, {gate.CLAIM_GATE} AS reason, {gate.ZONE} AS zone
   FROM due JOIN message m ON m.tenant_id = :tenant AND m.id = due.id
   JOIN tenant t ON t.id = m.tenant_id
   LEFT JOIN member b ON b.tenant_id = m.tenant_id AND b.id = m.member_id
@@ -65,11 +69,12 @@ WITH due AS MATERIALIZED (
 ), taken AS (
   UPDATE message m SET
     state = CASE WHEN j.reason IS NULL THEN 'claimed'
-      WHEN j.reason = '{Reason.QUIET_HOURS}' OR {_CAPPED} THEN 'deferred'
+      WHEN j.reason IN ('{Reason.QUIET_HOURS}', '{Reason.NO_OPEN_HOUR}') OR {_CAPPED} THEN 'deferred'
       WHEN j.reason = '{Reason.SUPPRESSED}' THEN 'suppressed' WHEN j.reason = '{Reason.TOO_LATE}' THEN 'expired'
       ELSE 'skipped' END,
     reason = j.reason,
-    not_before = CASE WHEN j.reason = '{Reason.QUIET_HOURS}' THEN j.opening
+    not_before = CASE WHEN j.reason IN ('{Reason.QUIET_HOURS}', '{Reason.NO_OPEN_HOUR}')
+      THEN clock_timestamp() + interval '1 hour'
       WHEN {_CAPPED} THEN clock_timestamp() + interval '6 hours' ELSE m.not_before END,
     owner = CASE WHEN j.reason IS NULL THEN CAST(:owner AS uuid) END,
     attempt_id = CASE WHEN j.reason IS NULL THEN CAST(:attempt AS uuid) END,
@@ -78,13 +83,13 @@ WITH due AS MATERIALIZED (
     updated_at = clock_timestamp()
   FROM judged j WHERE m.tenant_id = :tenant AND m.id = j.id
   RETURNING m.id, m.member_id, m.notice_id, m.address, m.address_norm, m.language, m.tracked, m.attempt, m.state,
-    m.reason, m.purpose, m.variant
+    m.reason, m.purpose, m.variant, m.updated_at, j.zone AS clock_zone
 ), told AS (
   INSERT INTO message_event (tenant_id, campaign_id, message_id, kind, reason)
   SELECT :tenant, CAST(:campaign AS uuid), id, state, reason FROM taken WHERE state <> 'claimed'
 )
-SELECT k.id, k.address, k.address_norm, k.language, k.tracked, k.attempt, k.state, k.purpose, k.variant,
-  n.content AS notice, n.campaign_id AS about, n.revision_id AS revision,
+SELECT k.id, k.address, k.address_norm, k.language, k.tracked, k.attempt, k.state, k.reason, k.purpose, k.variant,
+  k.updated_at, k.clock_zone, n.content AS notice, n.campaign_id AS about, n.revision_id AS revision,
   :channel = 'sms' AND EXISTS (SELECT FROM message x WHERE x.tenant_id = :tenant AND x.member_id = k.member_id
     AND x.channel = 'sms' AND x.accepted_at IS NOT NULL) AS known,
   b.id AS member_id, b.first_name, b.last_name, b.salutation, b.time_zone, b.favourite_course, b.last_visit_at,
@@ -99,6 +104,12 @@ _CLAIMS = {
     _OF_CAMPAIGN: text(_CLAIM.format(mine=_OF_CAMPAIGN, approved=_APPROVED)),
     _OF_NOTICES: text(_CLAIM.format(mine=_OF_NOTICES, approved="")),
 }
+
+_WAIT = text(
+    "UPDATE message m SET not_before = x.at "
+    "FROM unnest(CAST(:ids AS uuid[]), CAST(:openings AS timestamptz[])) AS x(id, at) "
+    "WHERE m.tenant_id = :tenant AND m.id = x.id"
+)
 
 _HAND_BACK = text(
     "UPDATE message SET state = 'pending', owner = NULL, attempt_id = NULL, lease_until = NULL, "
@@ -171,11 +182,36 @@ def claim(session: Session, work: Work, *, owner: UUID, lease_seconds: int, size
             "patient": work.patient,
         },
     ).all()
+    _let_wait(session, work.channel, [row for row in rows if row.reason == Reason.QUIET_HOURS])
     claimed = [row for row in rows if row.state == "claimed"]
     people = {row.member_id for row in claimed if row.member_id} if work.chats else set()
     spoken = insights.spoken(session, people, work.channel)
     taken = [_claimed(row, attempt_id, spoken) for row in claimed]
     return Slice(taken, len(rows), attempt_id)
+
+
+def _let_wait(session: Session, channel: str, quiet: Sequence[Any]) -> None:
+    """Write when each of those in quiet hours may go out on its member's clock.
+
+    What this process cannot reckon, because the database knows other rules of a time zone, is asked again in an hour.
+    """
+    if not quiet:
+        return
+    tenant = session.get_one(Tenant, db.tenant_of(session))
+    mine = hours.of_tenant(tenant.quiet_from, tenant.quiet_until)
+    now = max(row.updated_at for row in quiet)
+
+    @cache
+    def opening(zone: str, number: str) -> datetime | None:
+        try:
+            return hours.opening(mine, channel, number, now, ZoneInfo(zone))
+        except (ZoneInfoNotFoundError, ValueError):
+            return None
+
+    openings = {row.id: opening(row.clock_zone, row.address_norm[:_PREFIX]) for row in quiet}
+    known = {id_: at for id_, at in openings.items() if at is not None and at > now}
+    keys = {"tenant": tenant.id, "ids": list(known), "openings": list(known.values())}
+    session.execute(_WAIT, keys)
 
 
 def _claimed(row: Any, attempt_id: UUID, spoken: Mapping[UUID, frozenset[str]]) -> Claimed:

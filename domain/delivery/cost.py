@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.selectable import CTE
 
@@ -13,6 +15,7 @@ from channels.sms import regions, segments
 from domain.campaigns import content_templates, frame, revisions
 from domain.content import versions
 from domain.delivery import texts
+from domain.identity import tenants
 from domain.senders import accounts, prices
 from domain.senders.prices import Prices
 from kernel import db
@@ -22,6 +25,7 @@ from models import Campaign, CampaignCost, Member
 COUNTED = 1_000  # so many texts are made; of a larger audience the rest is estimated
 CHANNEL = "sms"
 NOWHERE = "--"  # numbers of no country
+_THOUSAND = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,19 +92,56 @@ def is_too_dear(campaign: Campaign, estimated: Estimate) -> bool:
 
 def record(session: Session, campaign: Campaign, estimated: Estimate) -> None:
     """Keep what was expected when the recipients were fixed, with the prices of then."""
-    for share in estimated.countries:
-        session.add(
-            CampaignCost(
-                tenant_id=campaign.tenant_id,
-                campaign_id=campaign.id,
-                country=share.country,
-                messages=share.messages,
-                segments=share.segments,
-                most=share.most,
-                price=share.price,
-                exact=estimated.exact,
+    session.add_all(CampaignCost(**row) for row in _rows(campaign, estimated))
+
+
+def _rows(campaign: Campaign, estimated: Estimate) -> list[dict[str, Any]]:
+    return [
+        {
+            "tenant_id": campaign.tenant_id,
+            "campaign_id": campaign.id,
+            "country": share.country,
+            "messages": share.messages,
+            "segments": share.segments,
+            "most": share.most,
+            "price": share.price,
+            "exact": estimated.exact,
+        }
+        for share in estimated.countries
+    ]
+
+
+def add(session: Session, campaign: Campaign, estimated: Estimate) -> None:
+    """Add to what is expected of a campaign whose recipients come one after the other."""
+    for values in _rows(campaign, estimated):
+        row = insert(CampaignCost).values(values)
+        so_far, new = CampaignCost, row.excluded
+        session.execute(
+            row.on_conflict_do_update(
+                index_elements=["tenant_id", "campaign_id", "country"],
+                set_={
+                    "messages": so_far.messages + new.messages,
+                    "segments": so_far.segments + new.segments,
+                    "most": func.greatest(so_far.most, new.most),
+                    "price": new.price,
+                    "exact": so_far.exact & new.exact,
+                },
             )
         )
+
+
+def of_message(session: Session, channel: str) -> Decimal | None:
+    """Return what a message of a channel costs that has one price for all, in minor units; None without a price."""
+    tenant = tenants.current(session)
+    if channel == "email":
+        return tenant.email_price / _THOUSAND if tenant.email_price is not None else None
+    return tenant.whatsapp_price if channel == "whatsapp" else Decimal(0)
+
+
+def exactly(estimated: Estimate | None) -> Decimal:
+    """Return what is expected where there is a price, not rounded."""
+    shares = estimated.countries if estimated is not None else ()
+    return sum((share.cost for share in shares if share.cost is not None), Decimal(0))
 
 
 def recorded(session: Session, campaign_id: UUID) -> Estimate | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import psycopg
 from sqlalchemy.exc import SQLAlchemyError
 
 from channels.base import Answered, Door, FailureKind, Scope, SendFailed
@@ -34,12 +35,16 @@ _OURS = frozenset({Scope.ACCOUNT, Scope.SENDER})
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a run did. `stopped_by`: why nothing more of this may go out, as the campaign's hold reason says it."""
+    """What a run did. `stopped_by`: why nothing more of this may go out, as the campaign's hold reason says it.
+
+    `harmful`: something was refused for the sender's fault.
+    """
 
     sent: int
     failed: int
     commits: int
     stopped_by: str | None = None
+    harmful: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,7 @@ class _Run:
         self._stopping = False
         self._problem: str | None = None
         self._in_a_row = 0
+        self._harmful = False
         self._sent = 0
         self._failed = 0
         self._opted_out: set[str] = set()
@@ -107,7 +113,7 @@ class _Run:
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
             await self._hand_back()
-        return Outcome(self._sent, self._failed, self._marker.commits, self._problem)
+        return Outcome(self._sent, self._failed, self._marker.commits, self._problem, self._harmful)
 
     def _end(self) -> None:
         self._stopping = True
@@ -261,7 +267,9 @@ class _Run:
         if failure.kind is FailureKind.PERMANENT_CONFIG:
             self._stop(f"relay: {failure.code} {failure.text}".strip())
             return
-        if self._supply.faults.note(fault=stop_loss.is_sender_fault(failure)):
+        fault = stop_loss.is_sender_fault(failure)
+        self._harmful = self._harmful or fault
+        if self._supply.faults.note(fault=fault):
             self._stop("stop_loss")
             return
         if failure.kind is FailureKind.THROTTLE and failure.scope is Scope.DOMAIN:
@@ -294,8 +302,8 @@ class _Run:
             async with self._leasing:
                 before = boottime()
                 try:
-                    await asyncio.to_thread(marks.renew, job.tenant_id, job.owner, job.lease)
-                except SQLAlchemyError as error:  # without a renewal the deadline stops us
+                    await self._marker.renew(job.lease)
+                except (SQLAlchemyError, psycopg.Error) as error:  # without a renewal the deadline stops us
                     log.get("delivery").warning("lease.not_renewed", error=type(error).__name__)
                     continue
                 self._renewed_until = before + job.lease
@@ -353,6 +361,8 @@ def send(
         outcome = runner.run(run())
     if outcome.stopped_by is not None:
         supply.hold(tenant_id, work, outlet, outcome.stopped_by[:300])
+    if outcome.harmful:
+        supply.watch_sender(tenant_id, work)
     return outcome
 
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.orm import Session
 
-from domain.campaigns import content_templates, grounds, revisions
+from domain.campaigns import best_times, content_templates, grounds, revisions
 from domain.content import versions
-from domain.delivery import best_times, cost, gate
+from domain.delivery import cost, gate
 from domain.delivery.cost import Estimate
 from domain.delivery.materialise import languages_of
 from domain.delivery.rules import Reason

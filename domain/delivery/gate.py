@@ -10,19 +10,19 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, case, exists, false, func, literal, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, exists, false, func, literal, or_, select
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.selectable import CTE
 
 from domain.audience import selection
 from domain.campaigns import content_templates, grounds, seal
+from domain.delivery import hours
 from domain.delivery.rules import HANDED_OVER, Reason
 from domain.senders import health
 from kernel import db
 from models import Campaign, ClosedCountry, Consent, ContactPoint, Member, Message, Sender, Suppression, Tenant
 
 PURPOSE = "marketing"
-_NUMBERED = frozenset({"sms", "whatsapp"})
 
 
 def eligibility(
@@ -36,11 +36,13 @@ def eligibility(
     cap: tuple[int, int] | None = None,
     account_id: UUID | None = None,
     session: Session | None = None,
+    parts: ColumnElement[int] | None = None,
 ) -> CTE:
     """Return a statement with one row per targeted member: address, language, tracked, and why not (`reason`).
 
     `languages` are those of the content, `fallback` the one for members who prefer none of them, `cap` the most
-    marketing messages per person in so many days (`cap_of`), `account_id` the account that its texts leave through.
+    marketing messages per person in so many days (`cap_of`), `account_id` the account that its texts leave through,
+    `parts` what becomes a column of that name (`selection.part_bits`).
     """
     chosen = selection.members_of(definition, tenant_id=tenant_id, now=now, session=session).cte("chosen")
     consent = _consent(tenant_id, channel, PURPOSE)
@@ -59,7 +61,8 @@ def eligibility(
         (suppressed, Reason.SUPPRESSED),
         (~consent, Reason.NO_CONSENT),
         (_over(cap, tenant_id), Reason.FREQUENCY_CAP),
-        (_abroad(account_id if channel in _NUMBERED else None, tenant_id), Reason.COUNTRY_CLOSED),
+        (_abroad(account_id if channel in hours.TELEPHONES else None, tenant_id), Reason.COUNTRY_CLOSED),
+        (_never(channel, tenant_id), Reason.NO_OPEN_HOUR),
         else_=None,
     )
     language = case((Member.language.in_(languages), Member.language), else_=literal(fallback))
@@ -72,6 +75,7 @@ def eligibility(
             Member.time_zone.label("zone"),
             tracking.label("tracked"),
             first_reason.label("first_reason"),
+            *([] if parts is None else [parts.label("parts")]),
         )
         .join(chosen, chosen.c.id == Member.id)
         .outerjoin(
@@ -123,6 +127,28 @@ def _abroad(account_id: UUID | None, tenant_id: UUID) -> Any:
         ClosedCountry.account_id == account_id,
         ContactPoint.address_norm.op("~", is_comparison=True)(ClosedCountry.pattern),
     )
+
+
+def _never(channel: str, tenant_id: UUID) -> Any:
+    """True for a number for which the quiet hours and those of its country leave no minute; the claim says the same."""
+    if channel not in hours.TELEPHONES:
+        return false()
+    return exists().where(
+        Tenant.id == tenant_id,
+        or_(
+            *(
+                ContactPoint.address_norm.startswith(prefix, autoescape=True) & _fills(law)
+                for prefix, law in hours.CALLING_HOURS.items()
+            )
+        ),
+    )
+
+
+def _fills(law: hours.Hours) -> Any:
+    """True where the quiet hours of the tenant, written HH:MM, fill all that a law leaves of the day."""
+    early = Tenant.quiet_from <= f"{law.end:%H:%M}"
+    late = Tenant.quiet_until >= f"{law.begin:%H:%M}"
+    return case((Tenant.quiet_from > Tenant.quiet_until, early | late), else_=early & late)
 
 
 def _consent(tenant_id: UUID, channel: str, purpose: str) -> Any:
@@ -222,13 +248,25 @@ _WINDOW_CLOSED = """(m.channel = 'whatsapp' AND m.language = ANY(CAST(:free_text
 # Whose clock decides: the member's, else the one of the country of the number, else the tenant's.
 ZONE = "coalesce(b.time_zone, m.zone, t.time_zone)"
 
-# Quiet hours are those of the tenant on the member's clock; calls and texts to +1 never before 8 or after 21 o'clock.
+# Quiet hours are those of the tenant on the member's clock; calls and texts also keep those of the number's country.
 _QUIET = """(t.quiet_from <> t.quiet_until AND CASE WHEN t.quiet_from > t.quiet_until
     THEN l.clock >= t.quiet_from::time OR l.clock < t.quiet_until::time
     ELSE l.clock >= t.quiet_from::time AND l.clock < t.quiet_until::time END)"""
-_QUIET_IN_AMERICA = """(m.channel IN ('sms', 'whatsapp') AND left(m.address_norm, 2) = '+1'
-  AND (l.clock >= time '21:00' OR l.clock < time '08:00'))"""
-QUIET = f"({_QUIET} OR {_QUIET_IN_AMERICA})"
+_LAW = " OR ".join(
+    f"(left(m.address_norm, {len(prefix)}) = '{prefix}' "
+    f"AND (l.clock >= time '{law.begin}' OR l.clock < time '{law.end}'))"
+    for prefix, law in hours.CALLING_HOURS.items()
+)
+QUIET = f"({_QUIET} OR (m.channel IN ('sms', 'whatsapp') AND ({_LAW})))"
+
+# The tenant's quiet hours, written HH:MM, fill all that the law of a country leaves: no hour will ever come.
+_FILLED = " OR ".join(
+    f"(left(m.address_norm, {len(prefix)}) = '{prefix}' AND CASE WHEN t.quiet_from > t.quiet_until "
+    f"THEN t.quiet_from <= '{law.end:%H:%M}' OR t.quiet_until >= '{law.begin:%H:%M}' "
+    f"ELSE t.quiet_from <= '{law.end:%H:%M}' AND t.quiet_until >= '{law.begin:%H:%M}' END)"
+    for prefix, law in hours.CALLING_HOURS.items()
+)
+NEVER = f"(m.channel IN ('sms', 'whatsapp') AND ({_FILLED}))"
 
 # What the claim asks of each message, in the same order; the first that holds decides.
 CLAIM_GATE = f"""
@@ -240,6 +278,7 @@ CLAIM_GATE = f"""
     WHEN NOT {_consenting("m")} THEN '{Reason.NO_CONSENT}'
     WHEN {_CAP} THEN '{Reason.FREQUENCY_CAP}'
     WHEN {_WINDOW_CLOSED} THEN '{Reason.WINDOW_CLOSED}'
+    WHEN m.purpose = '{PURPOSE}' AND {NEVER} THEN '{Reason.NO_OPEN_HOUR}'
     WHEN m.purpose = '{PURPOSE}' AND {QUIET} THEN '{Reason.QUIET_HOURS}'
   END
 """
@@ -252,11 +291,3 @@ _SENDING = """CASE WHEN message.campaign_id IS NULL THEN true
 
 # Asked once more when a transmission is to begin, so that a pause or an opt-out holds from its commit on.
 STILL = f"{_SENDING} AND NOT {_suppressed('message')} AND {_consenting('message')}"
-
-# The next end of the quiet hours on the member's clock.
-NEXT_OPENING = f"""
-  CASE WHEN {_QUIET} THEN
-    (l.local::date + CASE WHEN l.clock >= t.quiet_until::time THEN 1 ELSE 0 END) + t.quiet_until::time
-  ELSE (l.local::date + CASE WHEN l.clock >= time '08:00' THEN 1 ELSE 0 END) + time '08:00'
-  END AT TIME ZONE {ZONE}
-"""

@@ -1,15 +1,14 @@
 """When a message is due on its member's own clock, and reckoning that anew when the rules of time zones change."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, case, func, select, update
+from sqlalchemy import ColumnElement, SQLColumnExpression, func, select, update
 from sqlalchemy.orm import Session
 
-from domain.campaigns import schedule, zones
+from domain.campaigns import best_times, schedule, zones
 from domain.campaigns import service as campaigns
 from domain.campaigns.lifecycle import Status
-from domain.delivery import best_times
 from kernel import db, log
 from models import Campaign, Member, Message
 
@@ -29,17 +28,9 @@ def instant_of(
     """
     wish = campaign.schedule or {}
     names = [None, *zones.names(session)]
-    planned = schedule.instants(wish, names)
-    begin = zones.choose(session, planned, zone, member_id)
-    hours = schedule.window(wish)
-    if hours is None:
-        return begin
-    offset = best_times.offset(session, campaign, member_id)
-    rounds = {n: schedule.instants(schedule.shifted(wish, n), names) for n in range(1, hours + 1)}
-    if all(at == planned[name] + timedelta(hours=n) for n, found in rounds.items() for name, at in found.items()):
-        return begin + func.make_interval(0, 0, 0, 0, offset)
-    by_offset = {n: zones.choose(session, found, zone, member_id) for n, found in rounds.items()}
-    return case(by_offset, value=offset, else_=begin)  # a clock is changed meanwhile
+    hours = schedule.window(wish) or 0
+    rounds = {n: schedule.instants(schedule.shifted(wish, n), names) for n in range(hours + 1)}
+    return best_times.chosen(session, campaign, rounds, zone, member_id)
 
 
 def reckon_again(session: Session) -> int:
@@ -81,6 +72,7 @@ def _move(session: Session, campaign: Campaign) -> None:
             Message.state == "pending",
             Message.attempt == 0,
             Message.reason.is_(None),
+            Message.tested.is_distinct_from(False),  # what waited for a winner has its hour from the decision
             Message.not_before > func.clock_timestamp(),
             Member.tenant_id == Message.tenant_id,
             Member.id == Message.member_id,

@@ -8,13 +8,15 @@ import asyncio
 from typing import Any
 from uuid import UUID
 
+import psycopg
 from sqlalchemy import text
-from sqlalchemy.dialects.postgresql import psycopg
+from sqlalchemy.dialects.postgresql import psycopg as dialects
+from sqlalchemy.exc import SQLAlchemyError
 
 from domain.delivery import gate
 from domain.delivery.answers import Answer, Start
 from domain.delivery.rules import Reason
-from kernel import db, log
+from kernel import log
 from kernel.lane import Lane
 
 _LONGEST_WORDS = 500
@@ -64,12 +66,15 @@ WITH started AS (
 )
 SELECT id FROM started
 """  # noqa: S608 - rules of our own
-_WRITTEN = str(text(_MARK).compile(dialect=psycopg.dialect()))  # type: ignore[no-untyped-call] # from SQLAlchemy
+_WRITTEN = str(text(_MARK).compile(dialect=dialects.dialect()))  # type: ignore[no-untyped-call] # from SQLAlchemy
 
-_RENEW = text(
-    "UPDATE message SET lease_until = clock_timestamp() + make_interval(secs => :lease) "
-    "WHERE tenant_id = :tenant AND owner = :owner AND state IN ('claimed', 'sending')"
+_RENEW = """
+WITH renewed AS (
+  UPDATE message SET lease_until = clock_timestamp() + make_interval(secs => %(lease)s)
+  WHERE tenant_id = %(tenant)s AND owner = %(owner)s AND state IN ('claimed', 'sending') RETURNING 1
 )
+SELECT count(*) FROM renewed
+"""
 
 
 async def commit(lane: Lane, owner: UUID, starts: list[Start], answers: list[Answer]) -> set[UUID]:
@@ -97,12 +102,6 @@ def _parameters(tenant_id: UUID, owner: UUID, starts: list[Start], answers: list
     }
 
 
-def renew(tenant_id: UUID, owner: UUID, lease_seconds: int) -> None:
-    """Prolong the lease of everything that this worker holds, in one statement."""
-    with db.tenant_session(tenant_id) as session:
-        session.execute(_RENEW, {"tenant": tenant_id, "owner": owner, "lease": lease_seconds})
-
-
 class Marker:
     """The only writer of a run: takes what all sessions queued, writes it with one statement, and starts again.
 
@@ -114,6 +113,7 @@ class Marker:
         self._owner = owner
         self._starts: list[tuple[Start, asyncio.Future[bool]]] = []
         self._answers: list[Answer] = []
+        self._renewals: list[tuple[int, asyncio.Future[None]]] = []
         self._wake = asyncio.Event()
         self._closing_at: float | None = None
         self.unwritten: set[UUID] = set()  # messages with an answer that is not durable yet
@@ -132,11 +132,23 @@ class Marker:
         self.unwritten.add(answer.id)
         self._wake.set()
 
+    async def renew(self, lease_seconds: int) -> None:
+        """Prolong the lease of everything that this worker holds, in one statement, between two commits of marks.
+
+        Beside them it would lock the same rows in another order. Raises whatever the database says.
+        """
+        renewed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._renewals.append((lease_seconds, renewed))
+        self._wake.set()
+        await renewed
+
     async def run(self) -> None:
         """Write marks until `close` was called and nothing is left."""
         while self._starts or self._answers or self._closing_at is None:
             await self._wake.wait()
             self._wake.clear()
+            if self._renewals:
+                await self._renew()
             if self._starts or self._answers:
                 await self._write()
         await self._lane.close()
@@ -161,6 +173,22 @@ class Marker:
         for start, future in waiting:
             if not future.done():
                 future.set_result(start.id in granted)
+
+    async def _renew(self) -> None:
+        waiting, self._renewals = self._renewals, []
+        keys = {"tenant": self._lane.tenant_id, "owner": self._owner, "lease": max(lease for lease, _ in waiting)}
+        failed: Exception | None = None
+        try:
+            await self._lane.run(_RENEW, keys)
+        except (psycopg.Error, SQLAlchemyError) as error:
+            failed = error
+        for _, renewed in waiting:
+            if renewed.done():
+                continue
+            if failed is None:
+                renewed.set_result(None)
+            else:
+                renewed.set_exception(failed)
 
     async def _later(self, waiting: list[tuple[Start, asyncio.Future[bool]]], answers: list[Answer]) -> None:
         """Keep what could not be written. When the run ends, who waits is sent away, and that is written instead."""

@@ -1,13 +1,32 @@
 """Fixing the recipients of a campaign: one statement, one row for every targeted member, repeatable."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Text, and_, case, cast, delete, func, literal, null, select, text
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    SmallInteger,
+    Text,
+    Uuid,
+    and_,
+    case,
+    cast,
+    column,
+    delete,
+    func,
+    literal,
+    null,
+    select,
+    text,
+    values,
+)  # fmt: skip
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.selectable import CTE
 
+from domain.audience import selection
 from domain.campaigns import content_templates, revisions, zones
 from domain.campaigns import service as campaigns
 from domain.campaigns.lifecycle import Status
@@ -16,8 +35,9 @@ from domain.delivery.rules import Reason
 from domain.experiments import allocation
 from domain.experiments import rules as comparing
 from domain.experiments import service as experiments
+from domain.segments import refresh
 from kernel import clock, db, outbox
-from models import Campaign, CampaignCount, Message, MessageEvent, Tenant
+from models import Campaign, CampaignCount, CampaignPart, Message, MessageEvent, Segment, Tenant
 
 _MANY = 500  # from here on the planner of the claims must know how the table has changed
 _NEVER_COUNTED = text(
@@ -64,13 +84,15 @@ def materialise(session: Session, campaign_id: UUID) -> bool:
     campaign.materialised_at, campaign.zone_rules = clock.now(), zones.rules()
     outbox.mark_due(session, "campaigns")
     outbox.mark_due(session, "analytics")
+    outbox.nudge(session, refresh.BEHAVIOUR)
     session.flush()
     return True
 
 
 def _take_back(session: Session, campaign: Campaign, reason: str) -> bool:
     """Forget the recipients again and hold the campaign: somebody has to look at it first."""
-    session.execute(delete(Message).where(Message.tenant_id == campaign.tenant_id, Message.campaign_id == campaign.id))
+    for table in (Message, CampaignPart):
+        session.execute(delete(table).where(table.tenant_id == campaign.tenant_id, table.campaign_id == campaign.id))
     campaigns.hold(session, campaign.id, reason=reason)
     return False
 
@@ -118,6 +140,7 @@ def _insert(session: Session, campaign: Campaign) -> int:
         now=None,
         cap=gate.cap_of(session),
         account_id=content_templates.account_of(session, campaign),
+        parts=selection.part_bits(session, campaign.audience),
     )
     judged = _allocated(session, campaign, judged)
     waits = func.coalesce(judged.c.reason == Reason.WAITS_FOR_WINNER, literal(False))
@@ -150,6 +173,7 @@ def _insert(session: Session, campaign: Campaign) -> int:
         case((waits, literal(comparing.NEVER)), else_=_due(session, campaign, judged)),
         judged.c.variant,
         judged.c.tested,
+        judged.c.parts,
         zones.of_number(session, judged.c.zone, judged.c.member_id),
     )
     names = [
@@ -171,29 +195,48 @@ def _insert(session: Session, campaign: Campaign) -> int:
         "not_before",
         "variant",
         "tested",
+        "parts",
         "zone",
     ]
     made = (
         insert(Message)
         .from_select(names, rows)
         .on_conflict_do_nothing()
-        .returning(Message.id, Message.state, Message.reason)
+        .returning(Message.id, Message.state, Message.reason, Message.parts)
         .cte("made")
     )
     told = select(literal(campaign.tenant_id), literal(campaign.id), made.c.id, made.c.state, made.c.reason)
-    session.execute(
-        insert(MessageEvent).from_select(
-            ["tenant_id", "campaign_id", "message_id", "kind", "reason"],
-            told.where(made.c.state.in_(("skipped", "suppressed"))),
-            include_defaults=False,
-        )
+    events = insert(MessageEvent).from_select(
+        ["tenant_id", "campaign_id", "message_id", "kind", "reason"],
+        told.where(made.c.state.in_(("skipped", "suppressed"))),
+        include_defaults=False,
     )
+    named = selection.parts_of(campaign.audience)
+    session.execute(events.add_cte(_parts(campaign, named, made)) if named else events)
     total = session.execute(
         select(func.coalesce(func.sum(CampaignCount.n), 0)).where(
             CampaignCount.tenant_id == campaign.tenant_id, CampaignCount.campaign_id == campaign.id
         )
     ).scalar_one()
     return int(total)
+
+
+def _parts(campaign: Campaign, named: Sequence[UUID], made: CTE) -> CTE:
+    """Return what notes the segments of the audience by their names of now, and how many messages each has."""
+    mixes = select(made.c.parts, func.count().label("n")).group_by(made.c.parts).cte("mixes")
+    bits = values(column("n", SmallInteger), column("segment_id", Uuid), name="named").data(list(enumerate(named)))
+    got = select(func.coalesce(func.sum(mixes.c.n), 0)).where(
+        mixes.c.parts.op(">>")(cast(bits.c.n, Integer)).op("&")(1) == 1
+    )
+    rows = (
+        select(
+            literal(campaign.tenant_id), literal(campaign.id), bits.c.n, Segment.id, Segment.name, got.scalar_subquery()
+        )
+        .select_from(bits)
+        .join(Segment, and_(Segment.tenant_id == campaign.tenant_id, Segment.id == bits.c.segment_id))
+    )
+    names = ["tenant_id", "campaign_id", "n", "segment_id", "name", "messages"]
+    return insert(CampaignPart).from_select(names, rows).on_conflict_do_nothing().cte("parts_noted")
 
 
 def _allocated(session: Session, campaign: Campaign, judged: CTE) -> CTE:

@@ -18,6 +18,7 @@ from channels.email.mime import Parts, Skeleton
 from channels.email.session import Envelope
 from domain.campaigns import revisions
 from domain.campaigns import service as campaigns
+from domain.content import versions
 from domain.content.member_values import usable_name
 from domain.delivery import render, return_path, texts
 from domain.delivery.claim import Claimed, NoticeContent
@@ -27,8 +28,6 @@ from kernel import clock, db
 from kernel.errors import NotFound
 from kernel.settings import get_settings
 from models import Campaign, DraftRevision
-
-_TEST = "[Test] "
 
 Parcel = Envelope | TextParcel
 
@@ -78,6 +77,12 @@ class Texts:
         )
 
 
+def mark_of(revision: DraftRevision, variant: int) -> str:
+    """Return what stands before a test: that it is one, and of which variant where there are several."""
+    name = f" {versions.letter(variant)}" if versions.count(revision.content_json) > 1 else ""
+    return f"[Test{name}] "
+
+
 def for_campaign(session: Session, campaign: Campaign, revision: DraftRevision, *, mark: str = "") -> Maker:
     """Compile a revision; `mark` stands before the subject of a test."""
     if campaign.channel == "email":
@@ -95,7 +100,7 @@ class Notices:
     from_address: str
     reply_to: str | None
     signer: Signer | None
-    tests: dict[UUID, Maker]
+    tests: dict[tuple[UUID, int], Maker]
 
     def make(self, message: Claimed) -> Parcel:
         if message.notice is None:
@@ -112,13 +117,14 @@ class Notices:
         return self._mail(message, message.notice.content, body)
 
     def _test(self, message: Claimed, notice: NoticeContent) -> Parcel:
-        revision_id = notice.revision_id or UUID(int=0)
-        if revision_id not in self.tests:
+        revision_id, variant = notice.revision_id or UUID(int=0), message.variant or 0
+        if (revision_id, variant) not in self.tests:
             with db.tenant_session(self.tenant_id) as session:
                 campaign = campaigns.get(session, notice.campaign_id or UUID(int=0))
                 revision = revisions.get(session, campaign.id, revision_id)
-                self.tests[revision_id] = for_campaign(session, campaign, revision, mark=_TEST)
-        return self.tests[revision_id].make(message)
+                mark = mark_of(revision, variant)
+                self.tests[revision_id, variant] = for_campaign(session, campaign, revision, mark=mark)
+        return self.tests[revision_id, variant].make(message)
 
     def _mail(self, message: Claimed, content: Mapping[str, object], body: str) -> Envelope:
         skeleton = Skeleton.compile(

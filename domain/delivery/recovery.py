@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from domain.campaigns import service as campaigns
 from domain.campaigns.lifecycle import Status
-from domain.delivery import local, notices
+from domain.delivery import gate, local, notices
 from domain.delivery.rules import OPEN, Reason
 from kernel import clock, db
 from kernel.errors import Conflict
@@ -65,9 +65,19 @@ SELECT c.id, c.materialised_at IS NOT NULL AS fixed, c.kind = 'drip' AS lasts,
     AND m.state IN ('claimed', 'sending')) AS held,
   (SELECT min(m.not_before) FROM message m WHERE m.tenant_id = c.tenant_id AND m.campaign_id = c.id
     AND m.state = 'deferred') AS until,
+  NOT EXISTS (SELECT FROM message m WHERE m.tenant_id = c.tenant_id AND m.campaign_id = c.id AND m.state = 'deferred'
+    AND m.reason IS DISTINCT FROM 'no_open_hour') AS shut,
   clock_timestamp() AS now
 FROM campaign c WHERE c.tenant_id = :tenant AND c.status = 'sending'
 """)
+
+# Those that no hour was open for, where one is now: somebody changed the quiet hours.
+_REOPEN = text(f"""
+UPDATE message m SET not_before = clock_timestamp() FROM tenant t
+WHERE m.tenant_id = :tenant AND m.campaign_id = :campaign AND m.state = 'deferred'
+  AND m.reason = '{Reason.NO_OPEN_HOUR}' AND t.id = m.tenant_id AND NOT {gate.NEVER}
+RETURNING m.id
+""")  # noqa: S608 - rules of our own
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +137,11 @@ def _look(session: Session, tenant_id: UUID) -> _Found:
             if not row.lasts:  # a step of a sequence ends with its sequence
                 complete_if_done(session, row.id)
             continue
+        if row.fixed and row.shut and row.until is not None and not (row.pending or row.held):
+            ready = _reopened(session, row.id)
+            if not (ready or row.lasts):  # members of a sequence come and go
+                campaigns.hold(session, row.id, reason=Reason.NO_OPEN_HOUR)
+                continue
         soon = soon or ready or row.held or not row.fixed
         if row.fixed and ready:
             due.append(row.id)
@@ -139,6 +154,12 @@ def _look(session: Session, tenant_id: UUID) -> _Found:
         )
     ).scalar_one_or_none()
     return _Found(due, soon or _leased(session, tenant_id), [*later, scheduled] if scheduled else later)
+
+
+def _reopened(session: Session, campaign_id: UUID) -> bool:
+    """Make due what waits for an hour that no day had; False where none has one still."""
+    keys = {"tenant": db.tenant_of(session), "campaign": campaign_id}
+    return bool(session.execute(_REOPEN, keys).all())
 
 
 def _look_again(session: Session, mark: TenantDue, found: _Found) -> None:

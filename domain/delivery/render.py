@@ -3,7 +3,7 @@
 The preview and the sending use this; only the links differ (`links`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -18,7 +18,7 @@ from channels.email.mime import Parts, Skeleton
 from domain.campaigns import frame
 from domain.content import cohorts, lines, versions
 from domain.content.compile import CompiledEmail, RenderedEmail, compile_email
-from domain.content.member_values import MemberFacts, usable_name, values_for
+from domain.content.member_values import MemberFacts, values_for
 from domain.senders import domains
 from kernel import clock
 from kernel.settings import get_settings
@@ -81,23 +81,22 @@ class Rendering:
         """Return the finished mail for one recipient; `number` is the variant of a comparison."""
         now = clock.now()
         variant = self.variant(member, language, now, number)
-        unsubscribe = link("u", self.tenant_id, message_id)
+        linked = _linker(self.tenant_id, message_id)
+        unsubscribe = linked("u", 0)
         values = self.values(member, language, now) | variant.plain
         values |= {
             "unsubscribe_url": unsubscribe,
-            "preferences_url": link("p", self.tenant_id, message_id),
+            "preferences_url": linked("p", 0),
             "pixel": "",
         }
         if tracked:
-            values |= {
-                f"link:{n}": link("c", self.tenant_id, message_id, n) for n in range(len(variant.compiled.links))
-            }
-            values["pixel"] = link("o", self.tenant_id, message_id)
+            values |= {f"link:{n}": linked("c", n) for n in range(len(variant.compiled.links))}
+            values["pixel"] = linked("o", 0)
         filled = variant.compiled.fill(values)
         data = variant.skeleton.splice(
             Parts(
                 to_address=envelope(address),
-                to_name=" ".join(filter(None, (usable_name(member.first_name), usable_name(member.last_name)))),
+                to_name=" ".join(filter(None, (values["first_name"], values["last_name"]))),
                 message_id=f"{message_id}@{self.domain}",
                 date=_date(int(now.timestamp())),
                 subject=filled.subject,
@@ -115,12 +114,23 @@ def _date(second: int) -> str:
     return format_datetime(datetime.fromtimestamp(second, UTC))
 
 
-_PATHS = {"u": "/u/{}", "p": "/preferences/{}", "c": "/t/c/{}", "o": "/t/o/{}.gif"}
+_PATHS = {"u": ("/u/", ""), "p": ("/preferences/", ""), "c": ("/t/c/", ""), "o": ("/t/o/", ".gif")}
 
 
 def link(kind: str, tenant_id: UUID, message_id: UUID, n: int = 0) -> str:
     """Return a signed public address: unsubscribe (u), preferences (p), click (c) or open (o)."""
-    return get_settings().base_url + _PATHS[kind].format(get_signer().sign(kind, tenant_id, message_id, n))
+    return _linker(tenant_id, message_id)(kind, n)
+
+
+def _linker(tenant_id: UUID, message_id: UUID) -> Callable[[str, int], str]:
+    """Return what makes the addresses of one message, by kind and number."""
+    base, sign = get_settings().base_url, get_signer().sign
+
+    def linked(kind: str, n: int) -> str:
+        before, after = _PATHS[kind]
+        return f"{base}{before}{sign(kind, tenant_id, message_id, n)}{after}"
+
+    return linked
 
 
 def prepare(session: Session, campaign: Campaign, revision: DraftRevision, *, mark: str = "") -> Rendering:

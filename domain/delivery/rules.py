@@ -29,6 +29,7 @@ class Reason(StrEnum):
     COUNTRY_CLOSED = "country_closed"
     TOO_LATE = "too_late"
     QUIET_HOURS = "quiet_hours"
+    NO_OPEN_HOUR = "no_open_hour"
     RETRY = "retry"
     RELAY_AWAY = "relay_away"
     RELAY_REFUSES = "relay_refuses"
@@ -71,6 +72,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
     Reason.TOO_LATE: ("Die Zeit, in der die Nachricht sinnvoll war, ist vorbei.",
                       "The time in which the message made sense has passed."),
     Reason.QUIET_HOURS: ("Die Ruhezeit wird abgewartet.", "It waits for the end of the quiet hours."),
+    Reason.NO_OPEN_HOUR: ("Ruhezeiten und gesetzliche Anrufzeiten im Land der Nummer lassen keine Stunde übrig.",
+                          "Quiet hours and the legal calling hours of the number's country leave no hour open."),
     Reason.RETRY: ("Der Anbieter bat um einen späteren Versuch.", "The provider asked for a later attempt."),
     Reason.RELAY_AWAY: ("Der Anbieter ist gerade nicht erreichbar.", "The provider cannot be reached now."),
     Reason.RELAY_REFUSES: ("Der Anbieter nimmt von diesem Absender nichts an; die Kampagne wartet auf die Reparatur.",

@@ -16,6 +16,7 @@ FILTERED = 0.03
 COMPLAINTS = 0.003
 _FEWEST = 10  # so many faults at least, or three refusals among the first ten messages would stop everything
 _FEWEST_COMPLAINTS = 3
+_FEWEST_OF_SENDER = 5
 
 
 @dataclass(slots=True)
@@ -51,14 +52,19 @@ def too_many_filtered(filtered: int) -> bool:
     return filtered >= _FEWEST and filtered > FILTERED * WINDOW
 
 
-def too_many_faults(faults: int, handed_over: int) -> bool:
+def too_many_faults(faults: int, handed_over: int, share: float = SENDER_FAULTS) -> bool:
     """True when more than 2 % of what was handed over came back for the sender's fault, and at least ten.
 
     A campaign counts as one full window until it has sent more than that.
     """
-    return faults >= _FEWEST and faults > SENDER_FAULTS * max(WINDOW, handed_over)
+    return faults >= _FEWEST and faults > share * max(WINDOW, handed_over)
 
 
 def too_many_complaints(complaints: int, handed_over: int) -> bool:
     """True from 0.3 % complaints on (the bulk sender rules of Google and Yahoo), and never for the first two."""
     return complaints >= _FEWEST_COMPLAINTS and complaints >= COMPLAINTS * handed_over
+
+
+def too_many_complaints_of_sender(complaints: int, handed_over: int) -> bool:
+    """The same of all campaigns of a sender together, where five at least must have complained."""
+    return complaints >= _FEWEST_OF_SENDER and complaints >= COMPLAINTS * handed_over

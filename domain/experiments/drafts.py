@@ -19,8 +19,6 @@ from domain.plans import service as plans
 from kernel.errors import Conflict, Invalid, NotFound
 from models import Campaign, DraftRevision
 
-_ALTERNATIVES = "alternatives"
-
 
 def write(
     session: Session,
@@ -46,10 +44,13 @@ def write(
     if settings.arms != 1 + len(given):
         raise Invalid("weights", f"has one number for each of the {1 + len(given)} variants, A first")
     rules.checked(settings)
+    if campaign.kind == campaigns.DRIP and (settings.holdout_percent or settings.test_percent is not None):
+        field = "holdout_percent" if settings.holdout_percent else "test_percent"
+        raise Invalid(field, "a step of a sequence has no audience to divide: each member gets a variant by its weight")
     if settings.metric == "opens" and campaign.channel != "email":
         raise Invalid("metric", "opens are known of e-mails only; compare clicks or conversions")
     made = [_variant(content, campaign.channel, each, n) for n, each in enumerate(given, start=1)]
-    content.pop(_ALTERNATIVES, None)
+    content.pop(versions.ALTERNATIVES, None)
     content[versions.KEY] = {**settings.as_json(), "variants": made}
     by_hand = variants is not None and bool(variants) and parent.origin != "human"
     return _stored(session, campaign, parent, content, origin="mixed" if by_hand else parent.origin, actor=actor)
@@ -97,9 +98,11 @@ def _stored(
 
 
 def _alternatives(content: Mapping[str, Any], channel: str) -> list[dict[str, Any]]:
-    others = content.get(_ALTERNATIVES) or {}
-    if not all(channel in others.get(language, {}) for language in content["languages"]):
-        raise Invalid("variants", "this draft has no alternative in every language; generate one, or write it by hand")
+    others = content.get(versions.ALTERNATIVES) or {}
+    lacking = sorted(language for language in content["languages"] if channel not in others.get(language, {}))
+    if lacking:
+        named = ", ".join(lacking)
+        raise Invalid("variants", f"this draft has no alternative in {named}; generate one, or write it by hand")
     return [{"languages": {language: {channel: others[language][channel]} for language in content["languages"]}}]
 
 

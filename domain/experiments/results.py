@@ -74,6 +74,7 @@ class Results:
     decides_at: datetime | None
     next_look_at: datetime | None
     decided_at: datetime | None
+    failures: int
     decisions: Sequence[ExperimentDecision]
     summary: dict[str, str]
     notes: dict[str, list[str]]
@@ -114,6 +115,7 @@ def of(session: Session, campaign: Campaign) -> Results:
         _decides_at(experiment, settings),
         experiment.next_look_at,
         experiment.decided_at,
+        experiment.failures,
         log,
         {language: wording.summary(told, language) for language in wording.LANGUAGES},
         {language: wording.notes(told, language) for language in wording.LANGUAGES},
@@ -133,7 +135,7 @@ def _planned(session: Session, campaign: Campaign) -> Results:
     words = {language: wording.summary(told, language) for language in wording.LANGUAGES}
     return Results(
         campaign.id, "not_started", settings, Verdict.WAITING.value, None, (), (), 1.0, None, 0, 0,
-        None, None, None, None, None, (), words, {language: [] for language in wording.LANGUAGES},
+        None, None, None, None, None, 0, (), words, {language: [] for language in wording.LANGUAGES},
     )  # fmt: skip
 
 

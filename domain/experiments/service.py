@@ -4,25 +4,25 @@ A decision and the release of the messages that wait for it are one transaction:
 decided, or everybody's message stands in the ledger as pending, to be claimed like every other.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, SmallInteger, cast, func, literal, null, select, text, update
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
-from sqlalchemy.sql.selectable import CTE
 
 from domain.audit import service as audit
-from domain.campaigns import revisions, schedule, zones
+from domain.campaigns import revisions
 from domain.campaigns import service as campaigns
 from domain.campaigns.lifecycle import Status
 from domain.content import versions
-from domain.experiments import allocation, queries, rules
+from domain.experiments import allocation, queries, release, rules
 from domain.experiments import evidence as proving
 from domain.experiments.evidence import Evidence
 from domain.experiments.queries import Seen
+from domain.experiments.release import Course
 from domain.experiments.rules import Judgement, Settings, Verdict
 from domain.webhooks import events
 from kernel import clock, db, outbox
@@ -32,8 +32,6 @@ from models import (
     Experiment,
     ExperimentDecision,
     ExperimentLook,
-    Member,
-    Message,
     TenantDue,
 )
 
@@ -43,6 +41,9 @@ EVERY = timedelta(hours=1)
 WHILE_PAUSED = timedelta(minutes=10)
 LONGEST_SENDING = timedelta(hours=48)  # what of a test is not handed over by then is not waited for
 LONGEST_REASON = 1_000
+FAILS = "experiment_fails"  # why a campaign is held whose comparison cannot be looked at
+MOST_FAILURES = 5
+_FIRST_WAIT, _LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=6)
 _MOST_AT_ONCE = 20
 _GOING = (Status.SENDING, Status.SENT)
 _OVER = (Status.CANCELLED, Status.FAILED)
@@ -51,15 +52,6 @@ _COUNT = text("""
 SELECT variant, reason, count(*) AS n FROM message
 WHERE tenant_id = :tenant AND campaign_id = :campaign AND (variant IS NOT NULL OR reason IN (:holdout, :waits))
 GROUP BY variant, reason
-""")
-_SEND_NONE = text("""
-WITH over AS (
-  UPDATE message SET state = 'skipped', reason = :no_winner, updated_at = clock_timestamp()
-  WHERE tenant_id = :tenant AND campaign_id = :campaign AND state = 'deferred' AND reason = :waits
-  RETURNING id
-)
-INSERT INTO message_event (tenant_id, campaign_id, message_id, kind, reason)
-SELECT :tenant, :campaign, id, 'skipped', :no_winner FROM over RETURNING id
 """)
 
 
@@ -150,6 +142,7 @@ def look(session: Session, campaign_id: UUID) -> Judgement | None:
         experiment.next_look_at = now + WHILE_PAUSED
         return None
     experiment.next_look_at = now + EVERY
+    experiment.failures, experiment.failed_because = 0, None
     settings, before = settings_of(experiment), queries.last_look(session, experiment)
     found = queries.seen(session, experiment, settings)
     proofs = _proofs(experiment, settings, found, before)
@@ -160,6 +153,30 @@ def look(session: Session, campaign_id: UUID) -> Judgement | None:
         _decide(session, campaign, experiment, judged, found)
     session.flush()
     return judged
+
+
+_FAILED = text("""
+UPDATE experiment SET failures = failures + 1, failed_because = :why,
+  next_look_at = CAST(:now AS timestamptz)
+    + least(CAST(:longest AS interval), CAST(:first AS interval) * (2 ^ least(failures, 20)))
+WHERE tenant_id = :tenant AND campaign_id = :campaign AND status = 'testing'
+RETURNING failures
+""")
+
+
+def failed(session: Session, campaign_id: UUID, why: str) -> int:
+    """Note that a look ended in an error, and look again later, each time twice as late; returns how often in a row.
+
+    After MOST_FAILURES the campaign is held, so that somebody sees it: nothing is decided meanwhile, and what waits
+    goes on waiting. It is looked at again once it is resumed; a person may decide too.
+    """
+    campaign = campaigns.lock(session, campaign_id)
+    keys = {"tenant": campaign.tenant_id, "campaign": campaign.id, "now": clock.now(), "why": why[:LONGEST_REASON]}
+    found = session.execute(_FAILED, {**keys, "first": _FIRST_WAIT, "longest": _LONGEST_WAIT}).scalar_one_or_none()
+    times: int = found or 0
+    if times and times % MOST_FAILURES == 0 and campaign.status == Status.SENDING:
+        campaigns.hold(session, campaign.id, reason=f"{FAILS}: {why}"[:LONGEST_REASON])
+    return times
 
 
 def _stop(session: Session, experiment: Experiment) -> None:
@@ -232,29 +249,13 @@ def _keep(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Course:
-    """What follows from a decision: which variant the rest gets, or none, or an even split, or a question."""
-
-    outcome: str
-    winner: int | None = None
-
-
-_COURSES = {
-    "send_a": _Course("send", 0),
-    "send_none": _Course("send_none"),
-    "split": _Course("split"),
-    "ask": _Course("ask"),
-}
-
-
 def _decide(session: Session, campaign: Campaign, experiment: Experiment, judged: Judgement, found: Seen) -> None:
     """Follow the rules that were approved; a sample ratio that cannot be is always a question."""
-    course = _COURSES[settings_of(experiment).no_winner]
+    course = release.COURSES[settings_of(experiment).no_winner]
     if judged.verdict == Verdict.WINNER:
-        course = _Course("send", judged.winner)
+        course = Course("send", judged.winner)
     elif judged.verdict == Verdict.SAMPLE_RATIO:
-        course = _COURSES["ask"]
+        course = release.COURSES["ask"]
     winner = judged.winner if judged.verdict == Verdict.WINNER else None
     _follow(
         session, campaign, experiment, course, winner=winner, verdict=judged.verdict, actor="system", found=found,
@@ -283,7 +284,7 @@ def decide(
     found = queries.seen(session, experiment, settings)
     proofs = proofs_of(queries.last_look(session, experiment), settings)
     judged = rules.judge(settings, found.arms, proofs, over=False)
-    course = _Course(outcome, variant)
+    course = Course(outcome, variant)
     _follow(
         session, campaign, experiment, course, winner=variant, verdict=PERSON, actor=actor, found=found,
         judged=judged, reason=reason.strip(),
@@ -296,7 +297,7 @@ def _follow(
     session: Session,
     campaign: Campaign,
     experiment: Experiment,
-    course: _Course,
+    course: Course,
     *,
     winner: int | None,
     verdict: str,
@@ -305,7 +306,7 @@ def _follow(
     judged: Judgement,
     reason: str | None = None,
 ) -> None:
-    released = _let_go(session, campaign, experiment, course)
+    released = release.let_go(session, campaign, experiment, course, arms=settings_of(experiment).arms)
     asks = course.outcome == "ask"
     experiment.status, experiment.next_look_at = ("asking" if asks else "decided"), None
     experiment.winner = winner
@@ -313,8 +314,9 @@ def _follow(
     figures = {
         "arms": [arm.as_json() for arm in found.arms],
         "comparisons": [
-            {"variant": versions.letter(each.arm), "difference": each.difference, "low": each.interval.low,
-             "high": each.interval.high, "p": each.corrected, "evidence": each.evidence}
+            {"variant": versions.letter(each.arm), "difference": _finite(each.difference),
+             "low": _finite(each.interval.low), "high": _finite(each.interval.high), "p": each.corrected,
+             "evidence": _finite(each.evidence)}
             for each in judged.comparisons
         ],
         "sample_ratio_p": judged.sample_ratio_p,
@@ -334,6 +336,11 @@ def _follow(
         **told,
     )  # fmt: skip
     outbox.mark_due(session, "campaigns")
+
+
+def _finite(figure: float) -> float | None:
+    """What nothing is known of has no bounds, and JSON no word for that."""
+    return figure if math.isfinite(figure) else None
 
 
 def _log(
@@ -363,63 +370,3 @@ def _log(
             released=released,
         )
     )
-
-
-def _let_go(session: Session, campaign: Campaign, experiment: Experiment, course: _Course) -> int:
-    """Give the messages that wait their variant, in one statement, or end them; returns how many it was."""
-    keys = {"tenant": campaign.tenant_id, "campaign": campaign.id, "waits": rules.WAITS, "no_winner": rules.NO_WINNER}
-    if course.outcome == "ask":
-        return 0
-    if course.outcome == "send_none":
-        return len(session.execute(_SEND_NONE, keys).all())
-    arms = settings_of(experiment).arms
-    place = func.row_number().over(order_by=allocation.order_of(experiment.seed, Message.id)) - 1
-    variant = literal(course.winner) if course.winner is not None else func.mod(place, arms)
-    freed = (
-        select(
-            Message.id,
-            Message.member_id,
-            Member.time_zone.label("zone"),
-            cast(variant, SmallInteger).label("variant"),
-        )
-        .outerjoin(Member, (Member.tenant_id == campaign.tenant_id) & (Member.id == Message.member_id))
-        .where(
-            Message.tenant_id == campaign.tenant_id,
-            Message.campaign_id == campaign.id,
-            Message.state == "deferred",
-            Message.reason == rules.WAITS,
-        )
-        .cte("freed")
-        .prefix_with("MATERIALIZED")
-    )
-    done = session.execute(
-        update(Message)
-        .where(Message.tenant_id == campaign.tenant_id, Message.id == freed.c.id)
-        .values(
-            state="pending", reason=null(), variant=freed.c.variant, not_before=_due(session, campaign, freed),
-        )
-        .returning(Message.id)
-        .execution_options(synchronize_session=False)
-    )  # fmt: skip
-    return len(done.all())
-
-
-def _due(session: Session, campaign: Campaign, freed: CTE) -> ColumnElement[datetime]:
-    """The rest gets it at once; where each member's own clock counts, when it next shows the planned time."""
-    if not (campaign.schedule or {}).get("per_member"):
-        return func.clock_timestamp()
-    planned = _next_round(campaign.schedule or {}, [None, *zones.names(session)], clock.now())
-    return zones.choose(session, planned, freed.c.zone, freed.c.member_id)
-
-
-def _next_round(wish: Mapping[str, Any], names: Sequence[str | None], now: datetime) -> dict[str | None, datetime]:
-    """Return, per zone, the next moment at which a clock there shows the planned time of day."""
-    wall, _zone, _per_member = schedule.read(wish)
-    first = (now - timedelta(days=1)).date()
-    found: dict[str | None, datetime] = {}
-    for days in range(4):
-        at = datetime.combine(first + timedelta(days=days), wall.time()).isoformat()
-        for name, instant in schedule.instants({**wish, "at": at}, names).items():
-            if instant >= now:
-                found.setdefault(name, instant)
-    return found

@@ -101,12 +101,14 @@ def student_p(t: float, freedom: float) -> float:
 
 def sample_ratio_p(counts: Sequence[int], weights: Sequence[float]) -> float:
     """Return the p-value of counts against the shares they should have (chi-square, k - 1 degrees of freedom)."""
+    pairs = [(n, weight) for n, weight in zip(counts, weights, strict=True) if weight]
     total, whole = sum(counts), sum(weights)
-    if total == 0 or len(counts) == 1:
+    if total > sum(n for n, _ in pairs):  # somebody where nobody should be
+        return 0.0
+    if total == 0 or len(pairs) == 1:
         return 1.0
-    expected = [total * weight / whole for weight in weights]
-    statistic = sum((n - e) ** 2 / e for n, e in zip(counts, expected, strict=True))
-    return chi_square_p(statistic, len(counts) - 1)
+    statistic = sum((n - total * weight / whole) ** 2 / (total * weight / whole) for n, weight in pairs)
+    return chi_square_p(statistic, len(pairs) - 1)
 
 
 def wilson(successes: int, n: int, alpha: float = 0.05) -> Interval:

@@ -213,8 +213,8 @@ def _some_way(session: Session, row: FollowUp, text: FollowUpText, now: datetime
             return _hand_over(session, row, way, said, now)
         if verdict.kind == "wait" or (verdict.kind == "end" and way.channel == row.channel):
             return _refused(session, row, now, verdict)
-        if verdict.kind == "window":
-            why = Why.NEEDS_TEMPLATE
+        if verdict.kind in {"window", "shut"}:
+            why = verdict.why or why
     return _over(session, row, now, State.FAILED, why)
 
 

@@ -6,12 +6,13 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import exists, func, or_, select, text
 from sqlalchemy.orm import Session
 
 from domain.campaigns import zones
-from domain.delivery import gate
+from domain.delivery import gate, hours
 from domain.delivery.rules import Reason
 from domain.follow_ups.rules import CHANNELS, Topic, Why
 from domain.identity import tenants
@@ -21,12 +22,14 @@ from kernel.errors import NotFound
 from models import Activity, ContactPoint, FollowUp, FollowUpTurn, PlanReservation, Suppression, Tenant
 
 _CAP_WAIT = timedelta(hours=1)
+_SOON = timedelta(minutes=1)
 _SUSPENDED_WAIT = timedelta(minutes=15)
 _BACK = ("visit", "booking", "check_in")
 
 _JUDGE = text(
     f"""
-SELECT {gate.CLAIM_GATE} AS reason, {gate.QUIET} AS quiet, {gate.NEXT_OPENING} AS opening
+SELECT {gate.CLAIM_GATE} AS reason, {gate.QUIET} AS quiet, {gate.ZONE} AS clock_zone,
+  t.quiet_from, t.quiet_until
 FROM (SELECT CAST(:tenant AS uuid) AS tenant_id, CAST(:member AS uuid) AS member_id, CAST(:channel AS text) AS channel,
   CAST(:address AS text) AS address_norm, CAST(:purpose AS text) AS purpose, CAST(:language AS text) AS language,
   CAST(:zone AS text) AS zone, CAST(NULL AS timestamptz) AS expires_at, CAST(NULL AS uuid) AS notice_id) m
@@ -50,7 +53,10 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`ok`: send; `wait`: ask again at `until`; `end`: it is over; `window`: only an approved template may go out."""
+    """`ok`: send; `wait`: ask again at `until`; `end`: it is over; `window`: only an approved template may go out.
+
+    `shut`: no hour of any day is open for it that way.
+    """
 
     kind: str
     why: Why | None = None
@@ -59,6 +65,7 @@ class Verdict:
 
 OK = Verdict("ok")
 WINDOW = Verdict("window", Why.NEEDS_TEMPLATE)
+SHUT = Verdict("shut", Why.NO_OPEN_HOUR)
 _ENDS = {Reason.SUPPRESSED: Why.OPTED_OUT, Reason.NO_CONSENT: Why.NO_CONSENT, Reason.RESTRICTED: Why.RESTRICTED}
 
 
@@ -189,6 +196,10 @@ def about_way(session: Session, row: FollowUp, way: Way, at: datetime, *, templa
         return Verdict("wait", Why.FREQUENCY_CAP, at + _CAP_WAIT)
     if found.reason == Reason.WINDOW_CLOSED:
         return WINDOW
-    if found.quiet:
-        return Verdict("wait", Why.QUIET_HOURS, found.opening)
-    return OK
+    if found.reason == Reason.NO_OPEN_HOUR:
+        return SHUT
+    if not found.quiet:
+        return OK
+    mine = hours.of_tenant(found.quiet_from, found.quiet_until)
+    opening = hours.opening(mine, way.channel, way.address_norm, at, ZoneInfo(found.clock_zone))
+    return SHUT if opening is None else Verdict("wait", Why.QUIET_HOURS, max(opening, at + _SOON))

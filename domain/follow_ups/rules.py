@@ -60,6 +60,7 @@ class Why(StrEnum):
     QUOTA = "quota"
     SUSPENDED = "tenant_suspended"
     QUIET_HOURS = "quiet_hours"
+    NO_OPEN_HOUR = "no_open_hour"
     FREQUENCY_CAP = "frequency_cap"
     TOO_LATE = "too_late"
     NO_TEXT = "no_approved_text"
@@ -86,6 +87,8 @@ _SENTENCES: dict[str, tuple[str, str]] = {
     Why.QUOTA: ("Der Tarif erlaubt in diesem Monat keine weitere.", "The plan allows no more this month."),
     Why.SUSPENDED: ("Das Konto ist gesperrt; danach geht es weiter.", "The account is suspended; it waits for that."),
     Why.QUIET_HOURS: ("Die Ruhezeit wird abgewartet.", "It waits for the end of the quiet hours."),
+    Why.NO_OPEN_HOUR: ("Ruhezeiten und gesetzliche Anrufzeiten lassen für diese Nummer keine Stunde übrig.",
+                       "Quiet hours and legal calling hours leave no hour open for this number."),
     Why.FREQUENCY_CAP: ("Die Person hat gerade schon genug Nachrichten bekommen; es wird später versucht.",
                         "The person got enough messages lately; it is tried later."),
     Why.TOO_LATE: ("Der Zeitpunkt ist seit einem Tag vorbei.", "The moment passed more than a day ago."),

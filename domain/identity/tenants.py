@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from channels.email.addresses import normalise_address
 from domain.audit import service as audit
-from kernel import db
+from kernel import db, outbox
 from kernel.errors import Conflict, Invalid, NotFound
 from kernel.ids import new_id
 from models import Sender, Tenant, TenantRoute
@@ -20,6 +20,7 @@ from models import Sender, Tenant, TenantRoute
 TIERS = ("starter", "professional", "business", "enterprise")
 LANGUAGES = ("de", "en")
 _PRICES = frozenset({"email_price", "whatsapp_price"})  # decimal texts, so that nothing is rounded
+RETENTION = "retention"  # the daily look at what was kept long enough
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{1,48}[a-z0-9])")
 
 
@@ -60,6 +61,7 @@ def create_tenant(
         )
         session.flush()
         audit.append(session, actor="system", action="tenant.create", subject=str(tenant_id), tier=tier)
+        outbox.mark_due(session, RETENTION)
     return tenant_id
 
 

@@ -4,7 +4,7 @@ Only the chunks' positions travel until the best are known, so a large knowledge
 one.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from heapq import nsmallest
@@ -14,9 +14,10 @@ from uuid import UUID
 from sqlalchemy import or_, select, tuple_
 from sqlalchemy.orm import Session
 
-from domain.knowledge import search_terms
+from domain.knowledge import search_terms, vectors
 from domain.knowledge.search_terms import Concept, Match, Tier
 from domain.knowledge.sources import Source, of_chunk
+from domain.knowledge.vectors import Meaning
 from kernel import db
 from models import Chunk, Document, Posting
 
@@ -47,18 +48,36 @@ class Hit:
     source: Source
 
 
-def search(session: Session, query: str, *, language: str, limit: int, day: date) -> list[Hit]:
+def search(
+    session: Session, query: str, *, language: str, limit: int, day: date, meaning: Meaning | None = None
+) -> list[Hit]:
     """Return at most `limit` chunks of documents that are valid on `day`, best first, together ≤ MOST_BYTES of text.
 
     Any word may match; what has more of the rarer words, nearer to how they were asked and in headings, comes first.
+    What a `meaning` finds is one more ranked list.
     """
     asked = search_terms.concepts(session, query, language)
-    if not asked:
+    if not asked and meaning is None:
         return []
-    places, documents = _places(session, _affordable(asked), language, day)
+    outdated = _outdated(session, day)
+    numbers: dict[UUID, int] = {}
+    places = _places(session, _affordable(asked), language, outdated, numbers)
     total = len({place for anywhere, _ in places.values() for place in anywhere})
     lists = [_ranked(_scores(asked, places, tier, total)) for tier in (Tier.NEAR, Tier.SYNONYM)]
-    return _hits(session, fuse(lists), documents, limit)
+    if meaning is not None:
+        found = vectors.nearest(session, meaning, language=language, outdated=outdated, most=_LONGEST_LIST)
+        lists.append([[numbers.setdefault(document, len(numbers)) * _SPAN + at] for document, at in found])
+    return _hits(session, fuse(lists), list(numbers), limit)
+
+
+def _outdated(session: Session, day: date) -> set[UUID]:
+    return set(
+        session.execute(
+            select(Document.id).where(
+                Document.tenant_id == db.tenant_of(session), or_(Document.valid_until < day, Document.valid_from > day)
+            )
+        ).scalars()
+    )
 
 
 def _affordable(asked: Iterable[Concept]) -> list[str]:
@@ -77,26 +96,18 @@ def _affordable(asked: Iterable[Concept]) -> list[str]:
 
 
 def _places(
-    session: Session, lexemes: Sequence[str], language: str, day: date
-) -> tuple[dict[str, tuple[list[Place], list[Place]]], list[UUID]]:
+    session: Session, lexemes: Sequence[str], language: str, outdated: Collection[UUID], numbers: dict[UUID, int]
+) -> dict[str, tuple[list[Place], list[Place]]]:
     """Return per stem the places of the chunks that hold it, and of those that hold it in their heading.
 
-    The documents are in the order of their numbers.
+    `numbers` gets the number of each of their documents, in the order in which they come.
     """
     tenant_id = db.tenant_of(session)
-    outdated = set(
-        session.execute(
-            select(Document.id).where(
-                Document.tenant_id == tenant_id, or_(Document.valid_until < day, Document.valid_from > day)
-            )
-        ).scalars()
-    )
     rows = session.execute(
         select(Posting.lexeme, Posting.document_id, Posting.chunks, Posting.headings).where(
             Posting.tenant_id == tenant_id, Posting.language == language, Posting.lexeme.in_(lexemes)
         )
     )
-    numbers: dict[UUID, int] = {}
     found: dict[str, tuple[list[Place], list[Place]]] = {}
     for lexeme, document_id, chunks, headings in rows:
         if document_id in outdated:
@@ -105,7 +116,7 @@ def _places(
         anywhere, named = found.setdefault(lexeme, ([], []))
         anywhere += [first + position for position in chunks]
         named += [first + position for position in headings]
-    return found, list(numbers)
+    return found
 
 
 def _scores(

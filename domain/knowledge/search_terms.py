@@ -8,11 +8,12 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
+from functools import lru_cache
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from domain.knowledge import synonyms, vocabulary
+from domain.knowledge import synonyms, vocabulary, word_forms
 from domain.knowledge.vocabulary import fold
 from kernel import db
 
@@ -73,11 +74,17 @@ class Match:
 
 @dataclass(slots=True)
 class Concept:
-    """One word of the question: its stems, those of its synonyms, and what the vocabulary has for both."""
+    """One word of the question: its stems, those of its synonyms, and what the vocabulary has for both.
+
+    `folded`, `asked` and `meant` are the stems, stems and words, and synonyms as the vocabulary spells them.
+    """
 
     stems: set[str]
     words: set[str] = field(default_factory=set)
     related: set[str] = field(default_factory=set)
+    folded: set[str] = field(default_factory=set)
+    asked: set[str] = field(default_factory=set)
+    meant: set[str] = field(default_factory=set)
     matches: list[Match] = field(default_factory=list)
 
 
@@ -86,13 +93,15 @@ def concepts(session: Session, query: str, language: str) -> list[Concept]:
     asking = _ASKING.get(language, frozenset())
     said = dict.fromkeys(word.lower() for word in _WORD.findall(query))
     words = [word for word in said if word not in asking][:_MOST_WORDS]
+    further = word_forms.german(query) if language == "de" else {}
+    forms = {word: {form for each in (word, *further.get(word, ())) for form in _forms(each)} for word in words}
     groups = [*(list(group) for group in synonyms.BUILT_IN.get(language, ())), *vocabulary.synonyms(session, language)]
-    stems = _stems(session, {form for word in words for form in _forms(word)} | _words_of(groups), language)
+    stems = _stems(session, {form for word in words for form in forms[word]} | _words_of(groups), language)
     found: list[Concept] = []
     for word in words:
-        own = {stem for form in _forms(word) for stem in stems.get(form, ())}
+        own = {stem for form in forms[word] for stem in stems.get(form, ())}
         if own and not any(own & other.stems for other in found):
-            found.append(Concept(own, {fold(form) for form in _forms(word)}))
+            found.append(Concept(own, {fold(form) for form in forms[word]}))
     _relate(found, groups, stems)
     _match(session, found, language)
     return [part for concept in found for part in _taken_apart(concept) if part.matches]
@@ -194,6 +203,9 @@ def _match(session: Session, found: list[Concept], language: str) -> None:
         },
     ).all()
     for concept in found:
+        concept.folded = {fold(stem) for stem in concept.stems}
+        concept.asked = {fold(stem) for stem in concept.stems | concept.words}
+        concept.meant = {fold(stem) for stem in concept.related}
         concept.matches = [
             Match(row.lexeme, *judged, row.chunks)
             for row in rows
@@ -215,14 +227,14 @@ def _promoted(matches: list[Match]) -> list[Match]:
 
 
 def _judge(concept: Concept, lexeme: str, folded: str) -> tuple[Tier, float] | None:
-    if lexeme in concept.stems or any(folded == fold(stem) for stem in concept.stems):
+    if lexeme in concept.stems or folded in concept.folded:
         return Tier.EXACT, 1.0
-    near = max((_nearness(fold(stem), folded) for stem in concept.stems | concept.words), default=0.0)
+    near = max((_nearness(stem, folded) for stem in concept.asked), default=0.0)
     if near:
         return Tier.NEAR, near
     if lexeme in concept.related:
         return Tier.SYNONYM, 0.5
-    related = max((_nearness(fold(stem), folded, parts=False) for stem in concept.related), default=0.0)
+    related = max((_nearness(stem, folded, parts=False) for stem in concept.meant), default=0.0)
     return (Tier.SYNONYM, 0.4 * related) if related else None
 
 
@@ -247,6 +259,7 @@ def _is_long(word: str) -> bool:
     return len(word) >= _SHORTEST_PART + _SHORTEST_STEM
 
 
+@lru_cache(maxsize=8_192)
 def _base(stem: str) -> str:
     """Return a stem without an ending that the stemmer left on it."""
     for ending in _ENDINGS:
@@ -255,15 +268,16 @@ def _base(stem: str) -> str:
     return stem
 
 
-def _parts(stem: str) -> set[str]:
+@lru_cache(maxsize=1_024)
+def _parts(stem: str) -> frozenset[str]:
     """Return what a compound may be made of: long parts anywhere, shorter ones at its ends."""
     length = len(stem)
     if length > 4 * _LONGEST_PART:
-        return set()
+        return frozenset()
     inside = {
         stem[start:end]
         for start in range(length)
         for end in range(start + _SHORTEST_PART, min(length, start + _LONGEST_PART) + 1)
     }
     ends = {stem[:_SHORTEST_STEM], stem[-_SHORTEST_STEM:]} if length >= 2 * _SHORTEST_STEM else set()
-    return (inside | ends) - {stem}
+    return frozenset((inside | ends) - {stem})

@@ -11,12 +11,13 @@ from sqlalchemy import Select, delete, or_, select
 from sqlalchemy.orm import Session
 
 from domain.audit import service as audit
-from domain.knowledge import chunking, vocabulary
+from domain.knowledge import chunking, vectors, vocabulary
 from domain.knowledge import search as nearest
 from domain.knowledge.blocks import Block, as_text, visible
 from domain.knowledge.chunking import Piece
 from domain.knowledge.reading import plain
 from domain.knowledge.search import MOST_HITS, Hit
+from domain.knowledge.vectors import Meaning
 from kernel import clock, db
 from kernel.errors import Conflict, Invalid
 from models import Chunk, Document, Offer, Tenant
@@ -118,6 +119,7 @@ def store_blocks(
     session.flush()
     _store_chunks(session, document, wanted, actor)
     vocabulary.index(session, document.id)
+    vectors.expect(session)
     audit.append(session, actor=actor, action="document.store", subject=str(document.id), hash=document.content_hash)
     return document
 
@@ -192,12 +194,16 @@ def delete_document(session: Session, document_id: UUID, *, actor: str) -> None:
     session.flush()
 
 
-def search(session: Session, query: str, *, language: str, limit: int = MOST_HITS) -> list[Hit]:
+def search(
+    session: Session, query: str, *, language: str, limit: int = MOST_HITS, meaning: Meaning | None = None
+) -> list[Hit]:
     """Return the tenant's chunks nearest to the query in its language, best first, from documents valid today.
 
-    Any word may match, also by its compounds, what it is composed of, and its synonyms. At most MOST_BYTES of text.
+    Any word may match, also by its compounds, what it is composed of, and its synonyms; with a `meaning` also chunks
+    that say it in other words. At most MOST_BYTES of text.
     """
-    return nearest.search(session, query, language=language, limit=limit, day=local_day(session))
+    day = local_day(session)
+    return nearest.search(session, query, language=language, limit=limit, day=day, meaning=meaning)
 
 
 def local_day(session: Session, at: datetime | None = None) -> date:

@@ -81,12 +81,17 @@ OF_THE_TEAM = frozenset({
 # Content, campaigns, sums, and the running of the service. Sealed replies of models (`model_call`) end by themselves;
 # the bytes of an import (`import_file`) end with it, and its rows are compared with whom was erased.
 NOBODYS = frozenset({
-    "account_strain", "act_hour", "agent_run", "agent_step", "audit_head", "campaign_budget", "campaign_cost",
-    "campaign_count", "campaign_spend", "change_bell", "change_position", "chat_turn", "chunk", "closed_country",
-    "content_template", "dkim_key", "document", "document_upload", "draft_revision", "erased_identity", "experiment",
-    "experiment_decision", "experiment_look", "import_batch", "import_file", "kb_posting", "kb_term", "model_call",
-    "offer", "plan_change", "plan_stop", "plan_usage", "provider_account", "rate_bucket", "rollup_day",
-    "rollup_position", "rollup_quarter", "segment", "segment_day", "send_time_state", "sender_domain", "sequence",
-    "sequence_campaign", "sequence_version", "telegram_update", "template", "template_version", "tenant_due",
-    "tracked_link", "tracking_journal", "worker",
+    "account_strain", "act_hour", "agent_run", "agent_step", "agent_task_campaign", "agent_task_word", "audit_head",
+    "campaign_budget", "campaign_cost",
+    "campaign_count", "campaign_part", "campaign_spend", "change_bell", "change_position", "chat_turn", "chunk",
+    "chunk_sketch", "chunk_vector",
+    "cohort_cell", "cohort_month", "cohort_stale", "cohort_state",
+    "closed_country", "content_template", "dkim_key", "document", "document_upload", "draft_revision",
+    "embedding_state", "enrolment_count", "erased_identity", "experiment", "experiment_decision", "experiment_look",
+    "import_batch",
+    "import_file", "kb_posting", "kb_term", "model_call", "offer", "plan_change", "plan_stop", "plan_usage",
+    "provider_account", "rate_bucket", "rollup_day", "rollup_position", "rollup_quarter", "segment", "segment_day",
+    "send_time_state", "sender_domain", "sender_stop", "sequence", "sequence_campaign", "sequence_version",
+    "telegram_update", "template", "template_version", "tenant_due", "tenant_erasure", "tracked_link",
+    "tracking_journal", "worker",
 })  # fmt: skip

@@ -83,7 +83,7 @@ def read(session: Session, most: int = SLICE) -> int:
         row.processed_at = func.clock_timestamp()
         _REPORTS.labels(row.outcome).inc()
     session.flush()
-    consequences.stop_filtered(session, known.faulty)
+    consequences.stop_harmful(session, known.faulty)
     return len(waiting)
 
 

@@ -13,7 +13,7 @@ from channels.base import FailureKind, Scope
 from channels.twilio.errors import Meaning
 from channels.twilio.webhook import Receipt
 from domain.campaigns import service as campaigns
-from domain.delivery import doors, pace, proof, stop_loss
+from domain.delivery import doors, pace, proof, sender_watch, stop_loss
 from domain.delivery.proof import Again
 from domain.delivery.rules import Reason, wait_before
 from domain.senders import accounts, countries
@@ -119,3 +119,10 @@ def stop_filtered(session: Session, faulty: set[UUID]) -> None:
             campaigns.hold(session, campaign_id, reason="stop_loss")
         except Conflict:  # it is complete, or was cancelled
             log.get("returns").info("campaign.not_held", id=str(campaign_id))
+
+
+def stop_harmful(session: Session, faulty: set[UUID]) -> None:
+    """Hold what must not go on after refusals that were the sender's or the text's: campaigns, and their senders."""
+    stop_filtered(session, faulty)
+    for campaign_id in sorted(faulty):
+        sender_watch.stop_if_harmful(session, campaign_id, sender_watch.SENDER_FAULT)

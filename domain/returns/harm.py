@@ -4,18 +4,19 @@ A relay accepts everything and learns later what the far side makes of it. So co
 that are about the sender: both against the mails of the campaign that were handed over.
 """
 
+from collections.abc import Callable
 from uuid import UUID
 
 from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
 
 from domain.campaigns import service as campaigns
-from domain.delivery import stop_loss
+from domain.delivery import sender_watch, stop_loss
 from kernel import db, log
 from kernel.errors import Conflict
 
-COMPLAINED = "complained"
-SENDER_FAULT = "sender_fault"
+COMPLAINED = sender_watch.COMPLAINED
+SENDER_FAULT = sender_watch.SENDER_FAULT
 
 # The kind is written out, so that the partial index of rare events serves.
 _COUNTS: dict[str, TextClause] = {
@@ -35,8 +36,14 @@ SELECT count(*) FROM (
 def stop_harmful(session: Session, campaign_id: UUID, kind: str) -> bool:
     """Hold a campaign of which too many mails drew a complaint, or a refusal that is the sender's; True when held now.
 
-    Called after the event of that `kind` was written. Counts no more mails than decide.
+    Called after the event of that `kind` was written. Counts no more mails than decide. What is too much for the
+    sender, over all its campaigns, stops all of them.
     """
+    held = _stop_campaign(session, campaign_id, kind)
+    return sender_watch.stop_if_harmful(session, campaign_id, kind) or held
+
+
+def _stop_campaign(session: Session, campaign_id: UUID, kind: str) -> bool:
     keys = {"tenant": db.tenant_of(session), "campaign": campaign_id}
     harmed = session.execute(_COUNTS[kind], keys).scalar_one()
     share, too_many = _LIMITS[kind]
@@ -53,7 +60,7 @@ def stop_harmful(session: Session, campaign_id: UUID, kind: str) -> bool:
     return True
 
 
-_LIMITS = {
+_LIMITS: dict[str, tuple[float, Callable[[int, int], bool]]] = {
     COMPLAINED: (stop_loss.COMPLAINTS, stop_loss.too_many_complaints),
     SENDER_FAULT: (stop_loss.SENDER_FAULTS, stop_loss.too_many_faults),
 }

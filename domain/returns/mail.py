@@ -21,7 +21,7 @@ from domain.returns import harm
 from kernel import clock, db, outbox
 from kernel.ids import new_id
 from kernel.tokens import Signed, tenant_code
-from models import InboundMail, Message, MessageEvent, TenantRoute
+from models import InboundMail, Message, MessageEvent, Tenant, TenantRoute
 
 LARGEST = 1_048_576
 _KEPT = timedelta(days=30)
@@ -39,6 +39,12 @@ def tenants_with(code: bytes) -> list[UUID]:
         return [
             tenant for tenant in session.execute(select(TenantRoute.tenant_id)).scalars() if tenant_code(tenant) == code
         ]
+
+
+def is_here(tenant_id: UUID) -> bool:
+    """Say whether the tenant of a return path was not taken away since."""
+    with db.tenant_session(tenant_id) as session:
+        return session.get(Tenant, tenant_id) is not None
 
 
 def keep(session: Session, path: Signed, *, envelope_from: str, raw: bytes) -> UUID:

@@ -7,6 +7,7 @@ was its envelope sender, else by the Message-ID that we gave it, never by its re
 import http.client
 import re
 import time
+from collections.abc import Callable
 from uuid import UUID
 
 from sqlalchemy import select
@@ -16,12 +17,12 @@ from channels.email import sns
 from channels.email.reports import provider
 from domain.delivery import return_path
 from domain.returns import mail
+from domain.senders import accounts, topics
 from kernel import clock, db, egress, log
 from kernel.settings import get_settings
 from kernel.tokens import BadToken, Signed
 from models import InboundMail, Message, ProviderAccount
 
-TOPIC = "sns_topic"
 _SECONDS = 10.0
 _LARGEST = 65_536
 _KEPT_SECONDS = 86_400.0
@@ -32,22 +33,34 @@ _OUR_ID = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})@[a-z0-9.-]{
 _certificates: dict[str, tuple[float, bytes]] = {}
 
 
-def genuine(account: ProviderAccount, body: bytes) -> sns.Envelope:
-    """Return the message of Amazon SNS in a request, of the topic that the account names.
+def genuine(holds: Callable[[Callable[[ProviderAccount], bool]], bool], body: bytes) -> sns.Envelope:
+    """Return the message of Amazon SNS in a request, of the topic that the account hears (or will: its confirmation).
+
+    `holds` asks something of the account, as it is now where that is in doubt.
 
     Call it outside a transaction, it may ask Amazon. Raises sns.BadMessage, and egress.Blocked and egress.Unreachable
     where Amazon cannot be asked.
     """
     envelope = sns.read(body)
-    if envelope.topic != account.settings.get(TOPIC):
+    if not holds(lambda account: _hears(account, envelope)):
         raise sns.BadMessage("the message is of another topic than the account's")
     sns.check(envelope, _certificate(envelope.certificate_url), clock.now())
     return envelope
 
 
-def confirm(envelope: sns.Envelope) -> None:
-    """Confirm the subscription that a genuine message asks about. Raises as `genuine` does."""
+def _hears(account: ProviderAccount, envelope: sns.Envelope) -> bool:
+    awaited = envelope.kind == sns.CONFIRMATION and envelope.topic == account.next_sns_topic
+    return awaited or envelope.topic == topics.of(account)
+
+
+def confirm(tenant_id: UUID, account_id: UUID, envelope: sns.Envelope) -> None:
+    """Confirm the subscription that a genuine message asks about: from now on the account hears that topic alone.
+
+    Call it outside a transaction. Raises as `genuine` does, NotFound.
+    """
     _ask(envelope.confirmation_url)
+    with db.tenant_session(tenant_id) as session:
+        topics.confirmed(session, account_id, envelope.topic)
 
 
 def _certificate(url: str) -> bytes:
@@ -95,8 +108,13 @@ def _ask(url: str) -> bytes:
     return found
 
 
-def keep(session: Session, envelope: sns.Envelope) -> str:
-    """Keep a genuine report to be read like mail; returns what became of it: kept, repeated or unbound."""
+def keep(session: Session, account_id: UUID, envelope: sns.Envelope) -> str:
+    """Keep a genuine report to be read like mail; returns what became of it: kept, repeated or unbound.
+
+    Raises sns.BadMessage where the account hears another topic by now, NotFound.
+    """
+    if topics.of(accounts.get(session, account_id)) != envelope.topic:
+        raise sns.BadMessage("the message is of another topic than the account's")
     message_id = _message(session, envelope.text)
     if message_id is None:
         log.get("returns").info("sns.unbound", id=envelope.id[:64])

@@ -178,7 +178,7 @@ def _apply(session: Session, one: Waiting, known: Known, source: str) -> str:
         return "on_its_way"
     outcome = callbacks.apply(session, one.id, receipt, one.state, account_id=one.account_id, source=source)
     if outcome == receipt.state:
-        consequences.stop_filtered(session, consequences.campaign_of_fault(session, one.id, receipt))
+        consequences.stop_harmful(session, consequences.campaign_of_fault(session, one.id, receipt))
     return outcome
 
 

@@ -34,6 +34,7 @@ _DAY_TEXT = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 
 Condition = ColumnElement[bool]
 OfSegment = Callable[[UUID], Condition]
+Ids = Sequence[UUID] | ColumnElement[Sequence[UUID]]
 
 
 class Compiler:
@@ -42,9 +43,7 @@ class Compiler:
     `only` says that nobody else is asked about: what belongs to others is not even counted.
     """
 
-    def __init__(
-        self, tenant_id: UUID, moment: Moment, of_segment: OfSegment, only: Sequence[UUID] | None = None
-    ) -> None:
+    def __init__(self, tenant_id: UUID, moment: Moment, of_segment: OfSegment, only: Ids | None = None) -> None:
         self._tenant_id = tenant_id
         self._moment = moment
         self._of_segment = of_segment
@@ -130,7 +129,7 @@ class Compiler:
         if rule.domains is not None:
             domain = func.split_part(ContactPoint.address_norm, "@", -1)
             held = held.where(domain.in_([each.lower() for each in rule.domains]))
-        return Member.id.in_(held)
+        return has(held)
 
     @condition.register
     def _(self, rule: rules.ConsentRule) -> Condition:
@@ -139,7 +138,7 @@ class Compiler:
         )
         if rule.state == "granted":
             held = held.where(or_(Consent.expires_at.is_(None), Consent.expires_at > self._moment.now))
-        return Member.id.in_(held)
+        return has(held)
 
     @condition.register
     def _(self, rule: rules.ActivityRule) -> Condition:
@@ -148,7 +147,7 @@ class Compiler:
             rows = rows.where(Activity.kind == rule.kind)
         if rule.subject is not None:
             rows = rows.where(Activity.subject == rule.subject)
-        return self._measured(rows.group_by(Activity.member_id), func.count(), rule.op, rule.count)
+        return self._counted(rows, Activity, rule.op, rule.count)
 
     @condition.register
     def _(self, rule: rules.PurchaseRule) -> Condition:
@@ -158,9 +157,10 @@ class Compiler:
         if rule.currency is not None:
             rows = rows.where(Purchase.currency == rule.currency)
         if rule.measure == "days_since":
-            return Member.id.in_(rows.group_by(Purchase.member_id).having(self._last(rule)))
-        measure = func.count() if rule.measure == "count" else func.sum(Purchase.amount_minor)
-        return self._measured(rows.group_by(Purchase.member_id), measure, rule.op, rule.amount)
+            return has(rows.group_by(Purchase.member_id).having(self._last(rule)))
+        if rule.measure == "count":
+            return self._counted(rows, Purchase, rule.op, rule.amount)
+        return self._measured(rows.group_by(Purchase.member_id), func.sum(Purchase.amount_minor), rule.op, rule.amount)
 
     def _last(self, rule: rules.PurchaseRule) -> Condition:
         """Say so many days since the last purchase by the two midnights around that day."""
@@ -186,14 +186,14 @@ class Compiler:
             rows = self._since(self._owned(Message), at, rule.in_last_days)
             rows = rows.where(at.is_not(None), Message.member_id.is_not(None), Message.campaign_id.is_not(None))
             campaign = Message.campaign_id
-        return Member.id.in_(rows if rule.campaign_id is None else rows.where(campaign == rule.campaign_id))
+        return has(rows if rule.campaign_id is None else rows.where(campaign == rule.campaign_id))
 
     @condition.register
     def _(self, rule: rules.InsightRule) -> Condition:
         held = self._owned(MemberInsight).where(
             MemberInsight.key == rule.key, MemberInsight.expires_at > self._moment.now
         )
-        return Member.id.in_(held if rule.any_of is None else held.where(MemberInsight.value.in_(rule.any_of)))
+        return has(held if rule.any_of is None else held.where(MemberInsight.value.in_(rule.any_of)))
 
     @condition.register
     def _(self, rule: rules.SegmentRule) -> Condition:
@@ -208,17 +208,31 @@ class Compiler:
             return rows
         return rows.where(at >= self._moment.begin(days), at <= self._moment.now)
 
+    def _counted(self, rows: Select[UUID], entity: Any, op: str, number: int) -> Condition:
+        """Compare how many; whether there is one at all is asked without counting."""
+        if (op, number) == ("at_least", 1):
+            return has(rows)
+        if number == 0 and op != "at_least":
+            return not_(has(rows))
+        return self._measured(rows.group_by(entity.member_id), func.count(), op, number)
+
     def _measured(self, rows: Select[UUID], measure: Any, op: str, number: int) -> Condition:
         """Compare per member; those without a row have zero, so they count where zero does."""
         holds = _order(measure, op, number)
         if _compare(0, op, number):
-            return Member.id.not_in(rows.having(not_(holds)))
-        return Member.id.in_(rows.having(holds))
+            return not_(has(rows.having(not_(holds))))
+        return has(rows.having(holds))
 
 
-def any_of(ids: Sequence[UUID]) -> Any:
-    """Return ids as one parameter to compare with, however many they are."""
-    return func.any(cast(list(ids), ARRAY(Uuid())))
+def has(rows: Select[UUID]) -> Condition:
+    """Say that a member is among the members of some rows: joined where it can be, also under `not` (IN could not)."""
+    found = rows.subquery()
+    return select(found.c.member_id).where(found.c.member_id == Member.id).correlate(Member).exists()
+
+
+def any_of(ids: Ids) -> Any:
+    """Return ids, given or asked for, as one array to compare with, however many they are."""
+    return func.any(cast(ids if isinstance(ids, ColumnElement) else list(ids), ARRAY(Uuid())))
 
 
 def _order(left: Any, op: str, right: Any) -> Condition:

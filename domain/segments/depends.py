@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import singledispatch
 from typing import Any
 
+from domain.changes import behaviour
 from domain.segments import rules
 
 EVERY_RULE = frozenset({"member_created", "segment_joined", "segment_left"})
@@ -14,20 +15,22 @@ _MEMBER = frozenset({"member_updated"})
 class Depends:
     """`changes` are kinds of `domain.changes`; `days`: the answer turns at midnight, `moments`: within the day.
 
-    `behaviour`: it follows from messages, whose events are too many to look at one by one.
+    `behaviour` are the acts of `domain.changes.behaviour` that may turn it; `campaigns`: campaigns that go may, too.
     """
 
     changes: frozenset[str] = frozenset()
     days: bool = False
     moments: bool = False
-    behaviour: bool = False
+    behaviour: frozenset[str] = frozenset()
+    campaigns: bool = False
 
     def __or__(self, other: "Depends") -> "Depends":
         return Depends(
             self.changes | other.changes,
             self.days or other.days,
             self.moments or other.moments,
-            self.behaviour or other.behaviour,
+            self.behaviour | other.behaviour,
+            self.campaigns or other.campaigns,
         )
 
 
@@ -85,5 +88,6 @@ def _(rule: rules.PurchaseRule) -> Depends:
 def _(rule: rules.CampaignRule) -> Depends:
     timed = rule.in_last_days is not None
     if rule.did == "converted":
-        return Depends(frozenset({"conversion"}), days=timed)
-    return Depends(days=timed, behaviour=True)
+        return Depends(frozenset({"conversion"}), days=timed, campaigns=True)
+    acts = frozenset({rule.did})
+    return Depends(acts | {behaviour.JUDGED}, days=timed, behaviour=acts, campaigns=True)

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Uuid, and_, case, cast, delete, exists, func, literal, not_, select, text, true, update
+from sqlalchemy import Uuid, and_, case, cast, delete, exists, func, literal, not_, or_, select, text, true, update
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.orm import Session
 
@@ -27,11 +27,8 @@ MOST_AT_ONCE = 1_000
 MOST_TOLD = 10_000
 PER_EVENT = 500
 _HOURLY = timedelta(hours=1)
-_BEHAVIOUR = timedelta(minutes=5)
 _SHARE = 100  # of the time at most this part goes into counting a segment anew because time passed
 
-# Of rules the planner cannot know how many members they mean: a nested loop over all of them twice would never end.
-_NESTED = text("SELECT set_config('enable_nestloop', :value, true)")
 _DAY = text("""
 INSERT INTO segment_day AS d (tenant_id, segment_id, day, joined, "left")
 VALUES (:tenant, :segment, :day, :joined, :gone)
@@ -66,7 +63,7 @@ def calculate(session: Session, segment: Segment) -> Moved:
     began = clock.now()
     moved = Moved(0, 0, (), ())
     if segment.rules is not None and segment.status == "active":
-        moved = _write(session, segment, None)
+        moved = _write(session, segment)
         segment.problem = None
     recount(session, segment)
     segment.due_at = next_due(session, segment, clock.now() - began)
@@ -77,22 +74,17 @@ def calculate(session: Session, segment: Segment) -> Moved:
 
 def refresh(session: Session, segment: Segment, member_ids: Sequence[UUID]) -> Moved:
     """Ask the rules of a locked segment about some members only; raises as `calculate`."""
-    moved = _write(session, segment, member_ids)
+    moved = _write_some(session, segment, member_ids)
     segment.member_count = (segment.member_count or 0) + moved.joined - moved.left
     session.flush()
     _tell(session, segment, moved, "rules")
     return moved
 
 
-def _write(session: Session, segment: Segment, only: Sequence[UUID] | None) -> Moved:
+def _write(session: Session, segment: Segment) -> Moved:
     """Make the rows of a segment say what its rules say, in one statement; what people said stays."""
-    condition = resolve.Resolver(session, moment.of(session), only).condition(rules.read(segment.rules), (segment.id,))
-    chosen = resolve.members(session, condition)
-    rows: Any = and_(SegmentMember.tenant_id == segment.tenant_id, SegmentMember.segment_id == segment.id)
-    if only is not None:
-        chosen = chosen.where(Member.id == any_of(only))
-        rows = and_(rows, SegmentMember.member_id == any_of(only))
-    wanted = chosen.cte("wanted")
+    wanted = resolve.members(session, _asked(session, segment)).cte("wanted")
+    rows = _rows(segment)
     is_wanted = exists(select(1).where(wanted.c.id == SegmentMember.member_id))
     gone = (
         delete(SegmentMember)
@@ -104,20 +96,69 @@ def _write(session: Session, segment: Segment, only: Sequence[UUID] | None) -> M
         not_(is_wanted)
     ).values(by_rule=False).cte("unset")  # fmt: skip
     set_ = update(SegmentMember).where(rows, not_(SegmentMember.by_rule), is_wanted).values(by_rule=True).cte("set_")
-    known = exists(select(1).where(rows, SegmentMember.member_id == wanted.c.id))
+    put = _put(segment, wanted, exists(select(1).where(rows, SegmentMember.member_id == wanted.c.id)))
+    return _moved(session, put, gone, (unset, set_))
+
+
+def _write_some(session: Session, segment: Segment, member_ids: Sequence[UUID]) -> Moved:
+    """Do the same for a few members: their ids travel once, their rows are read once, what changes is found by key."""
+    changed = select(cast(list(member_ids), ARRAY(Uuid())).label("ids")).cte("changed")
+    only = select(changed.c.ids).scalar_subquery()
+    wanted = resolve.members(session, _asked(session, segment, only)).where(Member.id == any_of(only)).cte("wanted")
+    held = (
+        select(SegmentMember.id, SegmentMember.member_id, SegmentMember.by_rule, SegmentMember.by_hand)
+        .where(_rows(segment), SegmentMember.member_id == any_of(only))
+        .cte("held")
+    )
+    is_wanted = held.c.member_id.in_(select(wanted.c.id))
+    alone = held.c.by_hand.is_(None)
+    gone = (
+        delete(SegmentMember)
+        .where(_rows(segment), _among(held, held.c.by_rule, alone, not_(is_wanted)))
+        .returning(SegmentMember.member_id)
+        .cte("gone")
+    )
+    turned = held.c.by_rule != is_wanted
+    turn = (
+        update(SegmentMember)
+        .where(_rows(segment), _among(held, turned, or_(not_(held.c.by_rule), not_(alone))))
+        .values(by_rule=not_(SegmentMember.by_rule))
+        .cte("turn")
+    )
+    put = _put(segment, wanted, wanted.c.id.in_(select(held.c.member_id)))
+    return _moved(session, put, gone, (turn,))
+
+
+def _asked(session: Session, segment: Segment, only: Any = None) -> Any:
+    at = moment.of(session)
+    return resolve.Resolver(session, at, only).condition(rules.read(segment.rules), (segment.id,))
+
+
+def _rows(segment: Segment) -> Any:
+    return and_(SegmentMember.tenant_id == segment.tenant_id, SegmentMember.segment_id == segment.id)
+
+
+def _among(held: Any, *conditions: Any) -> Any:
+    found = select(held.c.id).where(*conditions).scalar_subquery()
+    return SegmentMember.id == any_of(func.array(found, type_=ARRAY(Uuid())))
+
+
+def _put(segment: Segment, wanted: Any, known: Any) -> Any:
     fresh: Any = select(
         func.new_id(), literal(segment.tenant_id, Uuid()), literal(segment.id, Uuid()), wanted.c.id, true()
     ).where(not_(known))
-    put = (
+    return (
         insert(SegmentMember)
         .from_select(["id", "tenant_id", "segment_id", "member_id", "by_rule"], fresh, include_defaults=False)
         .on_conflict_do_nothing()
         .returning(SegmentMember.member_id)
         .cte("put")
     )
-    session.execute(_NESTED, {"value": "off"})
-    found = session.execute(select(_number(put), _number(gone), _some(put), _some(gone)).add_cte(unset, set_)).one()
-    session.execute(_NESTED, {"value": "on"})
+
+
+def _moved(session: Session, put: Any, gone: Any, others: Sequence[Any]) -> Moved:
+    with resolve.planned(session):
+        found = session.execute(select(_number(put), _number(gone), _some(put), _some(gone)).add_cte(*others)).one()
     return Moved(found[0], found[1], found[2] or (), found[3] or ())
 
 
@@ -147,7 +188,7 @@ def recount(session: Session, segment: Segment) -> None:
 
 
 def next_due(session: Session, segment: Segment, took: timedelta) -> Any:
-    """Return when time, or what messages did, may have turned the answers; None where neither can."""
+    """Return when time, or the end of a campaign, may have turned the answers; None where neither can."""
     if segment.rules is None or segment.status != "active":
         return None
     needs = resolve.depends_of(session, rules.read(segment.rules), (segment.id,))
@@ -157,10 +198,8 @@ def next_due(session: Session, segment: Segment, took: timedelta) -> Any:
 def due_after(needs: depends.Depends, at: moment.Moment, took: timedelta) -> Any:
     """Return when answers that depend on this are asked anew: a midnight, or so rarely that it costs little."""
     times = [at.start_of(at.today + timedelta(days=1))] if needs.days else []
-    if needs.moments or needs.days:  # what lies in the future today, or ends within the day
+    if needs.moments or needs.days or needs.campaigns:  # in the future today, ends within the day, gone with a campaign
         times.append(at.now + max(_HOURLY, took * _SHARE))
-    if needs.behaviour:
-        times.append(at.now + max(_BEHAVIOUR, took * _SHARE))
     return min(times, default=None)
 
 
@@ -294,7 +333,7 @@ def let_rules_decide(session: Session, segment_id: UUID, member_id: UUID, *, act
     nobody = {"by_hand": None, "hand_by": None, "hand_at": None}
     if session.execute(update(SegmentMember).where(own).values(**nobody).returning(SegmentMember.id)).first() is None:
         raise NotFound("choice about this member")
-    _write(session, segment, [member_id])
+    _write_some(session, segment, [member_id])
     session.execute(delete(SegmentMember).where(
         SegmentMember.tenant_id == segment.tenant_id, SegmentMember.segment_id == segment.id,
         SegmentMember.member_id == member_id, SegmentMember.by_hand.is_(None), not_(SegmentMember.by_rule),

@@ -1,26 +1,29 @@
 """From segments to conditions: what their rules mean, with those that they refer to and what people corrected."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, not_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, not_, or_, select, text
 from sqlalchemy.orm import Session
 
 from domain.segments import depends, moment, rules, tree
-from domain.segments.compile import Compiler, any_of
+from domain.segments.compile import Compiler, Ids, any_of, has
 from domain.segments.depends import Depends
 from kernel import db
 from kernel.errors import Invalid, NotFound
 from models import Member, Segment, SegmentMember
 
 DEEPEST = 5
+_ROOM = text("SELECT current_setting('enable_nestloop'), current_setting('work_mem')")
+_MAKE_ROOM = text("SELECT set_config('enable_nestloop', :nested, true), set_config('work_mem', :room, true)")
 
 
 class Resolver:
     """Turns rules into conditions, looking up the segments they refer to; `only` as in `Compiler`."""
 
-    def __init__(self, session: Session, at: moment.Moment, only: Sequence[UUID] | None = None) -> None:
+    def __init__(self, session: Session, at: moment.Moment, only: Ids | None = None) -> None:
         self._session = session
         self._moment = at
         self._only = only
@@ -52,7 +55,7 @@ class Resolver:
             SegmentMember.segment_id == segment_id,
             SegmentMember.by_hand == by_hand,
         )
-        return Member.id.in_(rows if self._only is None else rows.where(SegmentMember.member_id == any_of(self._only)))
+        return has(rows if self._only is None else rows.where(SegmentMember.member_id == any_of(self._only)))
 
 
 def _bounded(segment_id: UUID, above: tuple[UUID, ...]) -> None:
@@ -99,6 +102,18 @@ def depends_of(session: Session, rule: Any, above: tuple[UUID, ...] = ()) -> Dep
         if segment.rules is not None:
             found |= depends_of(session, rules.read(segment.rules), (*above, segment_id))
     return found
+
+
+@contextmanager
+def planned(session: Session) -> Iterator[None]:
+    """Let the planner join many members as a whole: of rules it cannot know how many they mean.
+
+    A nested loop over all of them twice would never end, and what is hashed should have room.
+    """
+    former = session.execute(_ROOM).one()
+    session.execute(_MAKE_ROOM, {"nested": "off", "room": "64MB"})
+    yield
+    session.execute(_MAKE_ROOM, {"nested": former[0], "room": former[1]})
 
 
 def members(session: Session, condition: ColumnElement[bool]) -> Select[UUID]:

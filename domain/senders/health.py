@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from channels.email import settings as relays
 from channels.email.dkim import Algorithm
-from domain.senders import accounts, domains, lookup
+from domain.senders import accounts, domains, lookup, stops
 from domain.senders.findings import Published, Report, Subject, report
 from domain.senders.kinds import relay_of
 from kernel import clock, db, outbox
@@ -104,9 +104,12 @@ def _operators_host() -> str | None:
 def obstacle(session: Session, sender: Sender) -> str | None:
     """Return why nothing may be sent from this sender, None when nothing is in the way. Reads rows only.
 
-    Asked of e-mail alone, and only where mail leaves this machine: through an `smtp` account or an ARIIA_SMTP_URL whose
-    host is neither a loopback address nor `localhost`. The built-in mailbox, and a relay on this machine, ask nothing.
+    The domain is asked of e-mail alone, and only where mail leaves this machine: through an `smtp` account or an
+    ARIIA_SMTP_URL whose host is neither a loopback address nor `localhost`. The built-in mailbox, and a relay on this
+    machine, ask nothing.
     """
+    if stops.is_stopped(session, sender):
+        return "sender_stopped"
     if sender.channel != "email" or _host_of(session, sender) is None:
         return None
     row = domains.named(session, domain_of(sender))

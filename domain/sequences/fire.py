@@ -17,15 +17,20 @@ from domain.delivery.materialise import languages_of
 from domain.delivery.rules import Reason
 from domain.experiments import allocation
 from domain.experiments import rules as comparing
+from domain.sequences import limits
 from domain.sequences.facts import Clock, Person
 from domain.sequences.step_campaigns import EVERYBODY
 from kernel import db, outbox
 from models import Campaign, Message, MessageEvent
 
 
-def may_send(session: Session, campaign_id: UUID) -> bool:
-    """Ask about a step's campaign as a whole; one with an obstacle is held, and members wait at the step."""
-    return supply.may_send(session, campaigns.get(session, campaign_id))
+def may_send(session: Session, campaign_id: UUID, people: Sequence[Person]) -> bool:
+    """Ask about a step's campaign as a whole, and whether its limits pay for these members.
+
+    One with an obstacle is held, and members wait at the step. What they cost is set aside with the transaction.
+    """
+    campaign = campaigns.get(session, campaign_id)
+    return supply.may_send(session, campaign) and limits.spend(session, campaign_id, _judged(session, campaign, people))
 
 
 def fire(session: Session, campaign_id: UUID, people: Sequence[Person], known: Mapping[UUID, Clock]) -> int:

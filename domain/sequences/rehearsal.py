@@ -5,7 +5,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -16,11 +16,13 @@ from domain.audience import service as audience
 from domain.campaigns import content_templates
 from domain.campaigns import service as campaigns
 from domain.delivery import gate, rules
+from domain.delivery import hours as opening_hours
+from domain.delivery.hours import Hours
 from domain.segments import rules as segment_rules
 from domain.segments.evaluate import Evaluator
 from domain.segments.evaluate import Facts as Member
 from domain.segments.moment import Moment
-from domain.sequences import course, definition, facts, members, quiet
+from domain.sequences import course, definition, facts, members
 from domain.sequences.course import Change, Complete, Exit, Facts, Go, Leave, Position, Send, Wait
 from domain.sequences.definition import Condition, Converted, Definition, Did
 from domain.sequences.facts import Person
@@ -112,12 +114,12 @@ def rehearse(session: Session, row: Row, subject: Subject, start: datetime, *, d
     if strange:
         raise Invalid(f"does.{strange[0]}", f"is no message step; there are {', '.join(sorted(keys))}")
     tenant = session.get_one(Tenant, row.tenant_id)
-    hours = quiet.Hours(time.fromisoformat(tenant.quiet_from), time.fromisoformat(tenant.quiet_until))
+    hours = opening_hours.of_tenant(tenant.quiet_from, tenant.quiet_until)
     return play(version, subject, start, start + timedelta(days=days), ZoneInfo(tenant.time_zone), hours)
 
 
 def play(
-    version: Definition, subject: Subject, start: datetime, until: datetime, own: ZoneInfo, hours: quiet.Hours
+    version: Definition, subject: Subject, start: datetime, until: datetime, own: ZoneInfo, hours: Hours
 ) -> list[Entry]:
     """Run a member through a version on a clock of its own; pure. `own` is the tenant's zone, in which rules reckon."""
     found = [_entry(subject, start, "enrolled", None, ("Kommt in die Sequenz.", "Comes into the sequence."))]
@@ -175,9 +177,7 @@ _LEFT: dict[Exit, tuple[str, str]] = {
 }
 
 
-def _said(
-    version: Definition, subject: Subject, action: course.Action, now: datetime, hours: quiet.Hours
-) -> list[Entry]:
+def _said(version: Definition, subject: Subject, action: course.Action, now: datetime, hours: Hours) -> list[Entry]:
     """Say one action for people; passing a delay that is over is nothing to tell."""
     if isinstance(action, Send):
         return [_message(version, subject, action, now, hours)]
@@ -201,7 +201,7 @@ def _end(subject: Subject, action: Leave | Complete, now: datetime) -> Entry:
     return _entry(subject, now, "completed", None, ("Alle Schritte sind durch.", "All steps are done."))
 
 
-def _message(version: Definition, subject: Subject, action: Send, now: datetime, hours: quiet.Hours) -> Entry:
+def _message(version: Definition, subject: Subject, action: Send, now: datetime, hours: Hours) -> Entry:
     step = version.step(action.step)
     channel = str(getattr(step, "channel", ""))
     reason = subject.refused.get(action.step)
@@ -209,7 +209,7 @@ def _message(version: Definition, subject: Subject, action: Send, now: datetime,
         told = rules.sentence("skipped", reason)
         return _entry(subject, now, "message", action.step, (told["de"], told["en"]), channel=channel, skipped=reason)
     number = next((address for name, address in subject.member.contacts if name == channel), None)
-    sent_at = quiet.opening(hours, channel, number, now, subject.zone)
+    sent_at = opening_hours.opening(hours, channel, number, now, subject.zone)
     why: tuple[str, str] = ("Ist an der Reihe.", "Its turn has come.")
     if sent_at is None:
         why = ("Die Ruhezeiten lassen keine Stunde übrig.", "The quiet hours leave no hour of the day.")

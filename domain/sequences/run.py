@@ -6,7 +6,7 @@ enrolment's own list of messages make a message come once.
 
 import json
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from domain.campaigns.lifecycle import Status
 from domain.sequences import course, entries, facts, fire, service, step_campaigns
-from domain.sequences.course import Advance, Change, Facts, Position, Send
+from domain.sequences.course import Advance, Change, Facts, Go, Position, Send
 from domain.sequences.definition import Definition
 from domain.sequences.facts import Person
 from kernel import clock, db, outbox
@@ -42,6 +42,12 @@ FROM unnest(CAST(:ids AS uuid[]), CAST(:steps AS text[]), CAST(:since AS timesta
   CAST(:done AS text[]), CAST(:states AS text[]), CAST(:reasons AS text[]))
   AS u (id, step, since, due_at, done, state, reason)
 WHERE e.tenant_id = :tenant AND e.id = u.id
+""")
+_PASSED = text("""
+INSERT INTO enrolment_count AS c (tenant_id, sequence_id, step, state, reason, shard, n)
+SELECT :tenant, :sequence, u.step, 'passed', '', count_shard(), u.n
+FROM unnest(CAST(:steps AS text[]), CAST(:counts AS int[])) AS u (step, n) ORDER BY u.step
+ON CONFLICT (tenant_id, sequence_id, step, state, reason, shard) DO UPDATE SET n = c.n + excluded.n
 """)
 _TAGS = text("""
 UPDATE member SET updated_at = clock_timestamp(), tags = (tags - CAST(:remove AS text[])) || coalesce((
@@ -150,11 +156,12 @@ def _move_on(session: Session, sequence: Sequence, rows: Any, now: datetime) -> 
     clocks = facts.clocks(session, list(people.values()))
     known = facts.gather(session, sequence.id, version, list(people.values()), clocks, now)
     places = {row.id: Position(row.step, row.since, frozenset(row.done)) for row in rows}
-    advances = _decide(session, version, campaigns, places, known, now)
+    advances = _decide(session, version, campaigns, places, known, people, now)
     for step, ids in _by_step(advances).items():
         fire.fire(session, UUID(campaigns[step]), [people[each] for each in ids], clocks)
     _tag(session, advances, people)
     _store(session, advances, now)
+    _count_passed(session, sequence.id, advances)
     _tell(session, sequence.id, advances, people)
 
 
@@ -164,6 +171,7 @@ def _decide(
     campaigns: Mapping[str, str],
     places: Mapping[UUID, Position],
     known: Mapping[UUID, Facts],
+    people: Mapping[UUID, Person],
     now: datetime,
 ) -> dict[UUID, Advance]:
     """Ask for each member; a step whose campaign turns out to have an obstacle is asked about without it."""
@@ -174,17 +182,22 @@ def _decide(
         if (state := states.get(UUID(held))) and state.approved and state.status == Status.SENDING
     }
     asked: set[str] = set()
+
+    def of(ids: list[UUID]) -> list[Person]:
+        return [people[each] for each in ids]
+
     while True:
         able = frozenset(ready)
         advances = {
             each: course.advance(version, place, replace(known[each], ready=able), now)
             for each, place in places.items()
         }
-        fresh = set(_by_step(advances)) - asked
-        refused = {step for step in fresh if not fire.may_send(session, UUID(campaigns[step]))}
+        wanted = _by_step(advances)
+        fresh = sorted(set(wanted) - asked, key=lambda step: campaigns[step])  # every worker locks in this order
+        refused = {step for step in fresh if not fire.may_send(session, UUID(campaigns[step]), of(wanted[step]))}
         if not refused:
             return advances
-        asked |= fresh - refused
+        asked.update(set(fresh) - refused)
         ready -= refused
 
 
@@ -230,6 +243,16 @@ def _store(session: Session, advances: Mapping[UUID, Advance], now: datetime) ->
             "reasons": [each.exit for each in found],
         },
     )
+
+
+def _count_passed(session: Session, sequence_id: UUID, advances: Mapping[UUID, Advance]) -> None:
+    """Count from which steps members went on; where they are the database counts itself."""
+    on = Counter(
+        action.step for each in advances.values() for action in each.actions if isinstance(action, Send | Change | Go)
+    )
+    if on:
+        keys = {"tenant": db.tenant_of(session), "sequence": sequence_id}
+        session.execute(_PASSED, {**keys, "steps": list(on), "counts": list(on.values())})
 
 
 def _tell(session: Session, sequence_id: UUID, advances: Mapping[UUID, Advance], people: Mapping[UUID, Person]) -> None:

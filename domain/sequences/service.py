@@ -13,7 +13,7 @@ from domain.campaigns import service as campaigns
 from domain.changes import service as changes
 from domain.plans import catalog
 from domain.plans import service as plans
-from domain.segments import moment
+from domain.segments import attributes, moment
 from domain.segments import resolve as segments
 from domain.sequences import course, definition, step_campaigns
 from domain.sequences.course import Exit
@@ -85,14 +85,24 @@ def create(session: Session, *, name: str, wanted: Any, description: str | None 
     return row
 
 
-def change(session: Session, sequence_id: UUID, *, actor: str, **fields: Any) -> Sequence:
+def change(
+    session: Session, sequence_id: UUID, *, actor: str, draft_version: int | None = None, **fields: Any
+) -> Sequence:
     """Change name, description or draft (`wanted`); what is live stays as published until the draft is published.
 
     A message step keeps its campaign by its key, as long as its channel is the same. Raises as `create`, Conflict for
-    an archived one.
+    an archived one, and when `draft_version` is not the present one.
     """
     row = lock(session, sequence_id)
     _not_archived(row)
+    if draft_version is not None and draft_version != row.draft_version:
+        raise Conflict(
+            f"Somebody changed this sequence meanwhile (version {row.draft_version}, yours {draft_version}). "
+            "Load it again and repeat the change.",
+            code="stale_version",
+            current_version=row.draft_version,
+        )
+    row.draft_version += 1
     if "name" in fields:
         _free(session, fields["name"], row.id)
         row.name = fields["name"]
@@ -120,7 +130,7 @@ def rewrite(session: Session, sequence_id: UUID, key: str, *, actor: str) -> UUI
     if not isinstance(step, definition.Message):
         raise NotFound("message step")
     made = step_campaigns.make(session, row.id, row.name, step, actor=actor)
-    row.campaigns = {**row.campaigns, key: str(made)}
+    row.campaigns, row.draft_version = {**row.campaigns, key: str(made)}, row.draft_version + 1
     session.flush()
     audit.append(session, actor=actor, action="sequence.rewrite", subject=str(row.id), step=key, campaign_id=made)
     return made
@@ -329,6 +339,7 @@ def _checked(session: Session, wanted: Any) -> Definition:
     resolver = segments.Resolver(session, moment.of(session))
     for rule in made.fits():
         resolver.condition(rule)
+        attributes.check(session, rule)
     if isinstance(made.trigger, SegmentJoined):
         resolver.of(made.trigger.segment_id)
     return made

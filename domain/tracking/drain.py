@@ -9,9 +9,11 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
+from domain.segments import refresh
 from domain.tracking import hits, journal, store
 from domain.tracking.hits import Hit
 from kernel import clock, db, log, outbox
+from models import Tenant
 
 _LARGEST = 256 * 1024  # bytes of one transaction
 _MICROSECOND = timedelta(microseconds=1)
@@ -64,8 +66,12 @@ def _store(session: Session, records: list[bytes], skew: int) -> None:
             _REJECTED.inc()
     for tenant, theirs in tenants.items():
         db.set_tenant(session, UUID(bytes=tenant))
+        if session.get(Tenant, UUID(bytes=tenant)) is None:  # taken away since its messages went out
+            _REJECTED.inc(len(theirs))
+            continue
         _store_or_halve(session, theirs, skew)
-        outbox.nudge(session, "analytics")
+        for kind in ("analytics", refresh.BEHAVIOUR):
+            outbox.nudge(session, kind)
 
 
 def _store_or_halve(session: Session, theirs: list[Hit], skew: int) -> None:

@@ -125,6 +125,8 @@ class Cache:
     def _keep(self, key: bytes, done: "asyncio.Future[Targets]") -> None:
         self._asked.pop(key, None)
         if done.cancelled() or done.exception() is not None:
+            if not done.cancelled() and isinstance(done.exception(), NotFound):
+                self._kept.pop(key, None)  # the database answered: it is not here any more
             return
         self._kept[key] = (time.monotonic(), done.result())
         self._kept.move_to_end(key)

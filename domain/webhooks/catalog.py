@@ -86,6 +86,12 @@ _ALL = (
     EventType(
         "crm.sequence.exited", "sequence", "Members left a sequence before its end.", ("member_ids", "reason")
     ),
+    EventType(
+        "crm.sender.stopped", "sender_stop",
+        "Nothing leaves from a sender any more: its campaigns drew too many complaints or refusals.",
+        ("key", "channel", "reason", "harmed", "handed_over"),
+    ),
+    EventType("crm.sender.lifted", "sender_stop", "A person let a stopped sender go on.", ("key", "channel")),
     EventType("crm.import.finished", "import", "A file was imported, all of it.", ("kind", "counts")),
     EventType("crm.import.failed", "import", "A file could not be imported; nothing of it was applied.", ("kind",)),
     EventType("crm.follow_up.proposed", "follow_up", "A member was asked when to be written to.", _OF_FOLLOW_UP),

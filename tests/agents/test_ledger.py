@@ -6,6 +6,7 @@ from sqlalchemy import func
 
 from agents import ledger
 from agents.llm.port import ModelReply, Prices, Usage
+from domain.privacy import retention
 from kernel import db
 from models.agent import ModelCall
 from tests.agents.model_rows import Desk, question
@@ -57,7 +58,8 @@ def test_expired_replies_are_erased_and_the_bill_stays(mine: Desk, theirs: Desk)
     theirs.caller.ask(question())
     mine.change_row(lambda row: setattr(row, "expires_at", func.now() - timedelta(days=1)))
     with db.tenant_session(mine.tenant_id) as session:
-        assert ledger.erase_expired(session) == 1
+        replies = next(rule for rule in retention.RULES if rule.table == "model_call")
+        assert retention.forget(session, replies) == 1
     assert mine.row().reply is None
     assert mine.row().in_tokens > 0
     assert theirs.row().reply is not None

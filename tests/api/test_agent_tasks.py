@@ -149,6 +149,33 @@ def test_progress_is_told_as_it_happens_and_the_stream_ends_at_the_review(lead, 
     assert bad.status_code == 422
 
 
+def test_a_stream_about_two_campaigns_goes_on_where_each_of_them_was(lead, tenants):
+    task_id = lead.submit(values={**GOAL, "channels": ["email", "sms"]}).json()["id"]
+    write(tenants.a)
+    told = [(event_id, data) for name, event_id, data in watch(lead, task_id) if name == "step"]
+    assert [data["node"] for _, data in told].count("store") == 2
+    middle = len(told) // 2
+    again = watch(lead, task_id, **{"Last-Event-ID": told[middle][0]})
+    rest = [data["id"] for name, _, data in again if name == "step"]
+    assert rest == [data["id"] for _, data in told[middle + 1 :]]
+    one = [data for _, data in told if data["campaign_id"] == told[0][1]["campaign_id"]]
+    half = watch(lead, task_id, **{"Last-Event-ID": one[-1]["id"]})  # of the other nothing was seen
+    assert {data["id"] for name, _, data in half if name == "step"} == {data["id"] for _, data in told} - {
+        data["id"] for data in one
+    }
+    strange = watch(lead, task_id, **{"Last-Event-ID": str(new_id())})
+    assert len([data for name, _, data in strange if name == "step"]) == len(told)
+
+
+def test_both_campaigns_of_a_task_are_told_of_and_commented_by_channel(lead, tenants):
+    task = lead.submit(values={**GOAL, "channels": ["email", "sms"]}).json()
+    write(tenants.a)
+    comment = lead.call("POST", f"/agent-tasks/{task['id']}/feedback", {"text": "kürzer", "channel": "sms"}).json()
+    assert [part["state"] for part in comment["result"]["campaigns"]] == ["waiting_review", "queued"]
+    [listed] = lead.call("GET", "/agent-tasks").json()["items"]
+    assert (listed["campaign_id"], len(listed["campaign_ids"]), listed["state"]) == (None, 2, "running")
+
+
 def test_each_step_of_a_campaign_calls_back_signed(lead, tenants, receiver):
     for tenant_id in (tenants.a, tenants.b):
         with db.tenant_session(tenant_id) as session:

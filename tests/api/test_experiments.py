@@ -1,14 +1,24 @@
 """A/B tests over HTTP: from the agent's or a person's variants to results in words."""
 
+import email
+import email.policy
+
 import comparing as own
 import make
 import pytest
+from sqlalchemy import func, select
+from walking import message, ready, wanted
 
+from ariia.embedded.mailbox import Mailbox
+from ariia.tasks import campaigns as tasks
 from domain.campaigns import service as campaigns
 from domain.delivery import materialise
 from domain.experiments import service
-from kernel import clock, db
-from models import Tenant
+from domain.identity import service as identity
+from domain.identity.rules import Role
+from domain.sequences import service as sequences
+from kernel import clock, db, settings
+from models import CampaignCount, Message, Tenant
 
 DE = {"de": {"email": {"subject": "Komm wieder vorbei"}}}
 
@@ -119,3 +129,97 @@ def test_variants_go_again_and_plans_below_have_none(studio, clients):
         session.get_one(Tenant, studio).tier = "starter"
     refused = a.post(path, {"variants": [{"languages": DE}]})
     assert (refused.status_code, refused.json()["code"]) == (402, "plan_limit")
+
+
+def others(n: int) -> list[dict]:
+    return [{"languages": {"de": {"email": {"subject": f"Betreff {i}"}}}} for i in range(n)]
+
+
+@pytest.mark.parametrize(
+    ("n", "chosen", "field"),
+    [
+        (25, {}, "variants"),
+        (1, {"weights": [1, 1, 1]}, "weights"),
+        (1, {"weights": [0, 1]}, "weights"),
+        (1, {"weights": [1.5, 1]}, "weights"),
+        (1, {"holdout_percent": 100}, "holdout_percent"),
+        (1, {"holdout_percent": 40, "test_percent": 70}, "test_percent"),
+        (1, {"metric": "conversions", "hours": 30 * 24}, "hours"),
+        (1, {"alpha": "NaN"}, "alpha"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused_by_its_name(tenants, clients, n, chosen, field):
+    with db.tenant_session(tenants.a) as session:
+        made, _ = make.drafted(session)
+    refused = clients[0].post(f"/campaigns/{made.id}/variants", {"variants": others(n), "settings": chosen})
+    assert refused.status_code == 422
+    assert field in refused.text
+
+
+def test_a_comparison_of_one_person_ends_and_is_not_edited_while_it_runs(tenants, clients, frozen_clock):
+    ours, _ = clients
+    with db.tenant_session(tenants.a) as session:
+        own.people(session, 1)
+        ids = [own.compared(session, own.B, metric=metric).id for metric in ("clicks", "revenue")]
+        for campaign_id in ids:
+            own.hand_over(session, campaign_id)
+    try:
+        for hours in (1, 30):
+            own.later(hours)
+            with db.tenant_session(tenants.a) as session:
+                verdicts = [service.look(session, campaign_id).verdict for campaign_id in ids]
+    finally:
+        clock.set_source(None)
+    assert verdicts == ["not_enough_data", "not_enough_data"]
+    for campaign_id in ids:
+        shown = ours.get(f"/campaigns/{campaign_id}/ab-test-results").json()
+        assert (shown["status"], sorted(each["allocated"] for each in shown["variants"])) == ("decided", [0, 1])
+        edited = ours.post(f"/campaigns/{campaign_id}/variants", {"variants": others(1)})
+        assert edited.status_code == 409, edited.text
+        assert ours.call("DELETE", f"/campaigns/{campaign_id}/variants").status_code == 409
+
+
+def test_a_test_shows_every_variant_to_the_team_or_the_one_that_is_named(tenants, clients, tmp_path):
+    ours, theirs = clients
+    ready(tenants.a)
+    with db.tenant_session(tenants.a) as session:
+        member = str(make.member(session, "jo@example.org", first_name="Jo").id)
+        identity.add_user(session, name="Mara", email="mara@studio.example", role=Role.EDITOR, password=None, actor="t")
+        made, _ = make.drafted(session)
+        step = sequences.create(session, name="Drip", wanted=wanted(message("a")), actor="t").campaigns["a"]
+    path = f"/campaigns/{made.id}"
+    wish = {"member_id": member, "to": "mara@studio.example"}
+    assert list(ours.post(f"{path}/test", wish).json()["variants"]) == ["A"]
+    assert ours.post(f"{path}/variants", {"variants": others(2)}).status_code == 201
+    for path_, content in ((f"/campaigns/{step}", {"content": make.draft_content()}),):
+        assert ours.post(f"{path_}/test", wish).json()["code"] == "no_content"
+        assert ours.post(f"{path_}/revisions", content).status_code == 201
+        refused = ours.post(f"{path_}/variants", {"variants": others(1), "settings": {"holdout_percent": 5}})
+        assert (refused.status_code, "step of a sequence" in refused.text) == (422, True)
+        assert ours.post(f"{path_}/variants", {"variants": others(1)}).status_code == 201
+    every = ours.post(f"{path}/test", wish).json()
+    assert every["message_id"] == every["variants"]["A"]
+    assert list(ours.post(f"{path}/test", wish | {"variant": "C"}).json()["variants"]) == ["C"]
+    assert list(ours.post(f"/campaigns/{step}/test", wish | {"variant": "B"}).json()["variants"]) == ["B"]
+    assert ours.post(f"{path}/test", wish | {"variant": "D"}).status_code == 422
+    assert ours.post(f"{path}/test", wish | {"variant": "Z"}).status_code == 422
+    assert theirs.post(f"{path}/test", wish | {"variant": "B"}).status_code == 404
+    before = settings.get_settings()
+    with Mailbox(tmp_path / "mail") as mailbox:
+        settings.use(before.model_copy(update={"smtp_url": mailbox.url}))
+        try:
+            tasks.send_notices(tenants.a, tenants.a)
+        finally:
+            settings.use(before)
+        mails = [email.message_from_bytes(raw, policy=email.policy.default) for raw in mailbox.messages()]
+    assert sorted(str(mail["Subject"]) for mail in mails) == [
+        "[Test A] Jo, dein Platz ist frei",
+        "[Test B] Betreff 0",
+        "[Test B] Betreff 0",
+        "[Test C] Betreff 1",
+        "[Test C] Betreff 1",
+        "[Test] Jo, dein Platz ist frei",
+    ]
+    with db.tenant_session(tenants.a) as session:
+        assert session.execute(select(func.count()).select_from(CampaignCount)).scalar_one() == 0
+        assert session.execute(select(Message.id).where(Message.tested)).first() is None

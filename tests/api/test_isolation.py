@@ -24,13 +24,23 @@ from domain.knowledge import uploads
 from domain.knowledge.service import About
 from domain.segments import membership
 from domain.segments import service as segments
-from domain.senders import accounts, domains
+from domain.senders import accounts, domains, stops
 from domain.sequences import service as sequences
 from domain.templates import service as templates
 from domain.webhooks import service as webhooks
 from kernel import clock, db
 from kernel.ids import new_id
-from models import AgentQuestion, AgentTask, Enrolment, ImportBatch, Sender, Suppression, Tenant
+from models import (
+    AgentQuestion,
+    AgentTask,
+    AgentTaskCampaign,
+    Enrolment,
+    ImportBatch,
+    Sender,
+    SenderStop,
+    Suppression,
+    Tenant,
+)
 
 DOCUMENT = create_app().openapi()
 OPERATIONS = [
@@ -49,6 +59,8 @@ WITHOUT_SCOPE = {("DELETE", "/api/v1/sessions/current")}
 HASH = "0" * 64
 
 BODIES: dict[str, Any] = {
+    "change_topic": {"sns_topic": None},
+    "lift_stop": {"note": "x"},
     "create_chat_link": {"account_id": "00000000-0000-7000-8000-000000000000"},
     "send_test": {"member_id": "00000000-0000-7000-8000-000000000000", "to": "mara@a.example"},
     "change_campaign": {"name": "x"},
@@ -150,11 +162,11 @@ def foreign(tenants) -> dict[str, UUID]:
         upload = uploads.take(session, About("a.pdf", "application/pdf", "de"), b"x" * 300_000, actor="t")
         session.flush()
         task = AgentTask(
-            tenant_id=tenants.a, skill="draft_campaign", input={}, input_hash="x", requester="key:x",
-            campaign_id=campaign.id,
+            tenant_id=tenants.a, skill="draft_campaign", input={}, input_hash="x", requester="key:x"
         )  # fmt: skip
         session.add(task)
         session.flush()
+        session.add(AgentTaskCampaign(tenant_id=tenants.a, agent_task_id=task.id, campaign_id=campaign.id, n=0))
         wish = Wish(member.id, Topic.GENERAL, "asked", "person", "de", "email")
         session.get_one(Tenant, tenants.a).tier = "enterprise"
         steps = {"trigger": {"type": "manual"}, "steps": [{"type": "message", "key": "a"}]}
@@ -162,6 +174,8 @@ def foreign(tenants) -> dict[str, UUID]:
         enrolment = Enrolment(tenant_id=tenants.a, sequence_id=sequence.id, member_id=member.id, pass_n=0, why="t")
         session.add(enrolment)
         session.flush()
+        sender = session.query(Sender).one()
+        stops.stop(session, sender, reason="complained", harmed=5, handed_over=50)
         follow_up = follow_ups.schedule(session, wish, Due.of(clock.now() + timedelta(days=9), "UTC"), actor="t").row
         return {
             "sequence_id": sequence.id, "enrolment_id": enrolment.id,
@@ -173,7 +187,7 @@ def foreign(tenants) -> dict[str, UUID]:
             "conversation_id": conversation.id, "template_id": template.id, "suppression_id": suppression.id,
             "import_id": batch.id, "webhook_id": hook.id,
             "user_id": user.id, "key_id": key.id, "account_id": account.id,
-            "domain_id": domain.id, "sender_id": session.query(Sender).one().id,
+            "domain_id": domain.id, "sender_id": sender.id, "stop_id": session.query(SenderStop).one().id,
         }  # fmt: skip
 
 

@@ -4,9 +4,15 @@ import io
 
 import httpx2
 import papers
+import pytest
 
+from agents import embedding
+from agents.llm import registry
 from ariia.tasks.table import TASKS
 from domain.knowledge import uploads
+from kernel import settings
+from tests.fakes import openai_steps
+from tests.fakes.openai_server import FakeModelServer
 
 
 def upload(client, name: str, data: bytes, **form: str) -> httpx2.Response:
@@ -73,3 +79,42 @@ def test_synonyms_are_replaced_as_a_whole(clients):
     assert theirs.get("/knowledge/synonyms").json()["groups"] == []
     assert ours.call("PUT", "/knowledge/synonyms", list_ | {"groups": [["eins", "EINS"]]}).status_code == 422
     assert ours.call("PUT", "/knowledge/synonyms", list_ | {"groups": []}).json()["groups"] == []
+
+
+@pytest.fixture
+def model(database, monkeypatch):
+    monkeypatch.setattr(embedding, "QUERY_SECONDS", 60.0)  # a busy machine is no fault
+    with FakeModelServer(meanings={"plantschen": "becken"}) as server:
+        before = settings.get_settings()
+        values = {"llm_base_url": server.base_url, "llm_model": "m", "llm_embedding_model": "vectors"}
+        settings.use(before.model_copy(update=values))
+        yield server
+        settings.use(before)
+        registry.forget()
+
+
+def test_meaning_is_asked_for_and_paid_once_and_told_where_it_is_not_there(clients, tenants, model):
+    ours, theirs = clients
+    ours.post("/knowledge/documents", {"name": "a.md", "language": "de", "body": "# Bad\n\nDas Becken ist sauber."})
+    assert ours.get("/knowledge/embeddings").json() | {"problem": None} == {
+        "model": "vectors", "allowed": True, "chunks": 1, "done": 0, "refused": 0, "problem": None, "retry_at": None,
+    }  # fmt: skip
+    TASKS["knowledge.embed"](tenants.a, tenants.a)
+    assert ours.get("/knowledge/embeddings").json()["done"] == 1
+    assert theirs.get("/knowledge/embeddings").json()["chunks"] == 0
+    model.requests.clear()
+    asked = {"q": "plantschen"}
+    plain = ours.get("/knowledge/search", params=asked)
+    assert (plain.json(), plain.headers["search-by"], model.requests) == ([], "words", [])
+    for _ in range(2):
+        found = ours.get("/knowledge/search", params=asked | {"meaning": "true"})
+        assert [hit["heading"] for hit in found.json()] == ["Bad"]
+        assert found.headers["search-by"] == "words_and_meaning"
+    assert len(model.requests) == 1
+    assert theirs.get("/knowledge/search", params=asked | {"meaning": "true"}).json() == []
+    model.script("Embedding", openai_steps.server_error())
+    lame = ours.get("/knowledge/search", params={"q": "Becken", "meaning": "true"})
+    assert ([hit["heading"] for hit in lame.json()], lame.headers["search-by"]) == (["Bad"], "words; transient")
+    settings.use(settings.get_settings().model_copy(update={"llm_embedding_model": None}))
+    assert ours.get("/knowledge/search", params=asked | {"meaning": 1}).headers["search-by"] == "words; not_configured"
+    assert ours.get("/knowledge/embeddings").json()["model"] is None

@@ -38,7 +38,7 @@ def test_a_segment_by_rules_says_whom_it_means(clients):
     assert ours.post("/segments", {"name": "Yoga", "rules": RULES}).status_code == 409
     changed = ours.call("PUT", place, {"rules": {"type": "tag", "any_of": ["box"]}, "description": "x"}).json()
     assert (changed["member_count"], changed["description"]) == (1, "x")
-    assert ours.call("DELETE", place).json() == {"campaigns": []}
+    assert ours.call("DELETE", place).json() == {"campaigns": [], "sequences": []}
     assert ours.get("/segments").json()["items"] == []
 
 

@@ -1,10 +1,14 @@
 """Sequences through the API, from the draft to the last step."""
 
+from uuid import UUID
+
 import make
 import pytest
 from sqlalchemy import text
-from walking import approve, message, move, ready, wanted
+from walking import approve, delay, message, move, ready, wanted
 
+from domain.campaigns import revisions
+from domain.campaigns import service as campaigns
 from kernel import db
 
 
@@ -91,3 +95,90 @@ def test_the_plan_below_enterprise_has_none(clients, tenants):
     answer = clients[0].post("/sequences", {"name": "x", "definition": wanted(message("a"))})
     assert (*code(answer), answer.json()["lifted_by"]) == (402, "plan_limit", "enterprise")
     assert code(clients[0].post("/sequences", {"name": "x", "definition": {"steps": 1}}))[0] == 402
+
+
+NESTED: dict = {"type": "tag", "any_of": ["x"]}
+for _ in range(300):
+    NESTED = {"type": "not", "rule": NESTED}
+READ = {"type": "did", "what": "opened", "step": "a"}
+
+
+@pytest.mark.parametrize(
+    "definition",
+    [
+        wanted(delay("d", days=0), message("a")),
+        wanted(delay("d", days=3_650), message("a")),
+        wanted(delay("d", hours=10**12), message("a")),
+        wanted(message("a"), {"type": "condition", "key": "c", "test": READ, "yes": "a"}),
+        wanted(message("a", next="a")),
+        wanted(*[message(f"a{n}") for n in range(51)]),
+        wanted(message("größe")),
+        wanted(message("а")),  # Cyrillic
+        wanted(message("a\n")),
+        wanted(message("a"), goals=[{"type": "rule", "rule": NESTED}]),
+        wanted(message("a"), trigger={"type": "segment_joined", "segment_id": "00000000-0000-0000-0000-000000000000"}),
+        wanted(message("a", goal="x\0y")),
+        wanted({"type": "tag", "key": "t", "add": ["x\0"]}, message("a")),
+        {"trigger": {"type": "manual"}, "steps": {}},
+        [],
+    ],
+)
+def test_what_cannot_be_followed_is_refused_and_leaves_nothing(studios, tenants, definition):
+    refused = studios[0].post("/sequences", {"name": "x", "definition": definition})
+    assert 400 <= refused.status_code < 500, refused.text
+    assert refused.json()["code"]
+    with db.tenant_session(tenants.a) as session:
+        assert session.execute(text("SELECT count(*) FROM sequence")).scalar_one() == 0
+
+
+def test_of_two_editors_the_second_is_told(studios):
+    ours, theirs = studios
+    made = ours.post("/sequences", {"name": "Zwei", "definition": wanted(message("a"))}).json()
+    place, mine = f"/sequences/{made['id']}", {"draft_version": made["draft_version"]}
+    first = ours.call("PUT", place, mine | {"definition": wanted(message("a"), delay("d", days=1), message("b"))})
+    assert (first.status_code, first.json()["draft_version"]) == (200, 2)
+    second = ours.call("PUT", place, mine | {"definition": wanted(message("z"))})
+    assert (*code(second), second.json()["current_version"]) == (409, "stale_version", 2)
+    assert [step["key"] for step in ours.get(place).json()["steps"]] == ["a", "d", "b"]
+    assert ours.call("PUT", place, {"draft_version": 2, "name": "Drei"}).status_code == 200
+    assert theirs.call("PUT", place, mine).status_code == 404
+
+
+def test_a_segment_that_is_gone_stops_the_publishing_and_nobody_deletes_a_sequence(studios, tenants):
+    ours, _ = studios
+    segment = ours.post("/segments", {"name": "VIP", "kind": "static"}).json()["id"]
+    trigger = {"type": "segment_joined", "segment_id": segment}
+    made = ours.post("/sequences", {"name": "VIP", "definition": wanted(message("a"), trigger=trigger)}).json()
+    place, step = f"/sequences/{made['id']}", made["steps"][0]["campaign_id"]
+    with db.tenant_session(tenants.a) as session:
+        approve(session, step)
+    assert ours.call("DELETE", f"/segments/{segment}").status_code == 200
+    refused = ours.post(f"{place}/publish")
+    assert (refused.status_code, refused.json()["code"]) in {(422, "invalid"), (404, "not_found")}
+    assert ours.get(place).json()["status"] == "draft"
+    assert ours.call("DELETE", place).status_code == 405
+
+
+def test_a_held_step_is_given_another_ceiling_by_the_api_and_goes_on(studios, tenants):
+    ours, _ = studios
+    made = ours.post("/sequences", {"name": "Teuer", "definition": wanted(message("a"))}).json()
+    place, step = f"/sequences/{made['id']}", f"/campaigns/{made['steps'][0]['campaign_id']}"
+    assert ours.call("PUT", step, {"cost_ceiling_minor": 1}).status_code == 200
+    with db.tenant_session(tenants.a) as session:
+        session.execute(text("UPDATE tenant SET email_price = 2000"))
+        member = str(make.member(session, "a@example.org").id)
+        approve(session, made["steps"][0]["campaign_id"])
+    assert ours.post(f"{place}/publish").status_code == 200
+    assert ours.post(f"{place}/enrolments", {"member_ids": [member]}).json()["enrolled"] == 1
+    move(tenants.a)
+    (shown,) = ours.get(place).json()["steps"]
+    assert (shown["holds"], shown["held"], shown["passed"], shown["messages"]) == ("over_cost_ceiling", 1, 0, {})
+    assert ours.call("PUT", step, {"cost_ceiling_minor": 2}).status_code == 409
+    assert ours.post(f"{place}/steps/a/review").status_code == 200
+    assert ours.call("PUT", step, {"cost_ceiling_minor": 2}).status_code == 200
+    with db.tenant_session(tenants.a) as session:
+        campaign = campaigns.get(session, UUID(made["steps"][0]["campaign_id"]))
+        make.approve(session, campaign.id, revisions.current(session, campaign))
+    move(tenants.a)
+    seen = ours.get(place).json()
+    assert (seen["enrolments"], seen["steps"][0]["passed"]) == ({"completed": 1}, 1)

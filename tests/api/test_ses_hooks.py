@@ -15,11 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
+from api import hook_callers
 from api.routes import hooks
 from channels.email import sns as messages
 from domain.delivery import return_path
 from domain.returns import mail, sns
-from domain.senders import accounts
+from domain.senders import accounts, topics
 from kernel import clock, db, settings
 from models import AddressHealth, InboundMail, Message, MessageEvent, ProviderAccount, Suppression
 from tests.domain.returns.conftest import DOMAIN, sent
@@ -257,6 +258,57 @@ def test_the_account_shows_where_amazon_shall_report(clients):
     assert clients[0].post("/accounts", without).json()["webhook_path"] is None
     wrong = {"kind": "smtp", "label": "SES", "settings": about | {"sns_topic": "arn:aws:s3:::b"}, "secret": "not shown"}
     assert clients[0].post("/accounts", wrong).status_code == 422
+
+
+NEXT = TOPIC + "-next"
+
+
+def heard(tenant_id: UUID, account: ProviderAccount) -> tuple[str | None, str | None]:
+    with db.tenant_session(tenant_id) as session:
+        row = accounts.get(session, account.id)
+        return topics.of(row), row.next_sns_topic
+
+
+def test_another_topic_takes_over_when_it_is_confirmed_and_no_report_is_lost_in_between(
+    clients, http, amazon, account, tenants, monkeypatch
+):
+    monkeypatch.setattr(hook_callers, "_AGAIN_SECONDS", -1.0)  # what does not fit is looked up anew each time
+    path = f"/accounts/{account.id}/sns-topic"
+    anna, ben = sent(tenants.a, ANNA, "ben@kunde.example")
+    assert clients[1].call("PUT", path, {"sns_topic": NEXT}).status_code == 404
+    assert clients[0].call("PUT", path, {"sns_topic": "arn:aws:s3:::b"}).status_code == 422
+    shown = clients[0].call("PUT", path, {"sns_topic": NEXT}).json()
+    assert (shown["settings"]["sns_topic"], shown["next_sns_topic"]) == (TOPIC, NEXT)
+    report = amazon.message(bounce(path_of(tenants.a, ben), "ben@kunde.example", sub="NoEmail", said=""), TopicArn=NEXT)
+    assert post(http, account, report) == 403  # nobody confirmed that it shall report
+    assert (
+        post(http, account, amazon.message(bounce(path_of(tenants.a, anna), ANNA, sub="NoEmail", said=NOBODY))) == 204
+    )
+    confirming = amazon.message("", kind="SubscriptionConfirmation", TopicArn=NEXT)
+    amazon.faults.append(Fault(status=500, body="no"))
+    assert post(http, account, confirming) == 503
+    assert heard(tenants.a, account) == (TOPIC, NEXT)
+    assert post(http, account, confirming) == 204
+    assert heard(tenants.a, account) == (NEXT, None)
+    assert post(http, account, amazon.message("late")) == 403
+    assert post(http, account, report) == 204
+    assert worked(tenants.a) == ["hard", "hard"]
+    assert clients[0].call("PUT", path, {"sns_topic": None}).json()["webhook_path"] is None
+    assert post(http, account, amazon.message("later", TopicArn=NEXT)) == 403
+
+
+def test_the_first_topic_counts_at_once_and_a_plan_to_change_can_be_dropped(clients, tenants):
+    bare = relay(tenants.a)
+    path = f"/accounts/{bare.id}/sns-topic"
+    assert clients[0].call("PUT", path, {"sns_topic": TOPIC}).json()["webhook_path"].startswith("/hooks/ses/")
+    assert clients[0].call("PUT", path, {"sns_topic": NEXT}).json()["next_sns_topic"] == NEXT
+    again = clients[0].call("PUT", path, {"sns_topic": TOPIC}).json()
+    assert (again["settings"]["sns_topic"], again["next_sns_topic"]) == (TOPIC, None)
+    with db.tenant_session(tenants.a) as session:
+        bot = accounts.create(
+            session, kind="telegram", label="bot", settings={}, secret="123456:" + "a" * 35, actor="t"
+        )  # fmt: skip
+    assert clients[0].call("PUT", f"/accounts/{bot.id}/sns-topic", {"sns_topic": TOPIC}).status_code == 409
 
 
 FAKE = FakeSns()

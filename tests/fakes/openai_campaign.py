@@ -66,16 +66,22 @@ _WORDS = {
 }
 
 
+_SECOND = {"de": "hast du Zeit und Lust?", "en": "do you have time?"}
+
+
 @handles("TextBase")
 def text(ask: Ask) -> Json:
     language = (_LANGUAGE.findall(ask.text) or ["de"])[-1]
     words = _WORDS[language]
     offers = [source for source, kind in sources(ask) if kind == "offer"][:1]
     claims = [{"sentence": words[1], "kind": "price", "source_ids": offers}] if offers else []
+    label = "Platz sichern" if language == "de" else "Save my place"
+    other = {"text": " ".join([_SECOND[language], *words[1:]]) if offers else _SECOND[language], "cta_label": label}
     return {
         "lang": language,
         "text": " ".join(words) if offers else words[0],
-        "cta_label": "Platz sichern" if language == "de" else "Save my place",
+        "cta_label": label,
+        "alternative": other if "Alternative: yes" in ask.text else None,
         "claims": claims,
     }
 

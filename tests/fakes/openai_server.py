@@ -15,6 +15,7 @@ import json
 import re
 import sys
 from collections import defaultdict, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -24,6 +25,7 @@ from typing import Any, Self
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from tests.fakes import openai_embeddings
 from tests.fakes import openai_steps as steps
 from tests.fakes.openai_personas import HANDLERS, Ask, Handler, Persona, answer
 from tests.fakes.openai_rules import Refusal, refusal_of
@@ -60,7 +62,7 @@ class FakeModelServer:
 
     `refuses` are features the server answers 400 to (see `openai_rules.refusal_of`), `ignores_schema` lets
     it answer any form with prose unless the schema stands in the text. `billed` is the fake's own count of
-    tokens, of every completion it worked on.
+    tokens, of every completion it worked on. `meanings` are words that its vectors take for another.
     """
 
     persona: Persona = Persona.FAITHFUL
@@ -69,6 +71,7 @@ class FakeModelServer:
     refuses: frozenset[str] = frozenset()
     ignores_schema: bool = False
     cached_tokens: int = 0
+    meanings: dict[str, str] = field(default_factory=dict)
     requests: list[Recorded] = field(default_factory=list)
     billed: int = 0
 
@@ -183,7 +186,7 @@ def ask_of(body: Json) -> Ask:
     return Ask("", {}, body["messages"])
 
 
-_AZURE = re.compile(r"/openai/deployments/(?P<deployment>[^/]+)/chat/completions")
+_AZURE = re.compile(r"/openai/deployments/(?P<deployment>[^/]+)/(chat/completions|embeddings)")
 
 
 class _Server(ThreadingHTTPServer):
@@ -215,9 +218,9 @@ class _Handler(BaseHTTPRequestHandler):
         fake = self.server.fake
         raw = self.rfile.read(int(self.headers.get("content-length") or 0))
         if self.path.partition("?")[0].endswith("/embeddings"):
-            self._embed(json.loads(raw))
+            self._embed(raw)
             return
-        refusal, body = self._refusal(raw)
+        refusal, body = self._refusal(raw, "chat/completions", refusal_of)
         if refusal is not None:
             self._record(body, getattr(ask_of(body), "name", "") if _has_messages(body) else "", "", 0, refusal)
             self._send_json(refusal.status, refusal.body())
@@ -232,24 +235,23 @@ class _Handler(BaseHTTPRequestHandler):
         self._record(body, ask.name, step.name, tokens)
         self._play(step, json.dumps(completion, ensure_ascii=False).encode())
 
-    def _embed(self, body: Json) -> None:
-        """Answer with small vectors that depend on the text alone, the last one first: the index tells the order."""
+    def _embed(self, raw: bytes) -> None:
         fake = self.server.fake
+        refusal, body = self._refusal(raw, "embeddings", openai_embeddings.refusal_of)
+        if refusal is not None:
+            self._record(body, "Embedding", "", 0, refusal)
+            self._send_json(refusal.status, refusal.body())
+            return
         step = fake.next_step("Embedding")
-        rows = [
-            {"object": "embedding", "index": n, "embedding": [float(len(text)), float(text.count("e")), 1.0]}
-            for n, text in enumerate(body["input"])
-        ]
-        made: Json = {
-            "object": "list",
-            "data": rows[::-1],
-            "model": body["model"],
-            "usage": {"prompt_tokens": 1, "total_tokens": 1},
-        }
-        self._record(body, "Embedding", step.name, 0)
-        self._play(step, step.raw if step.raw is not None else json.dumps(made).encode())
+        if step.raw is not None:
+            self._record(body, "Embedding", step.name, 0)
+            self._play(step, step.raw)
+            return
+        made, tokens = openai_embeddings.answer(body, fake.meanings)
+        self._record(body, "Embedding", step.name, tokens)
+        self._play(step, json.dumps(step.completion(made) if step.completion else made).encode())
 
-    def _refusal(self, raw: bytes) -> tuple[Refusal | None, Any]:
+    def _refusal(self, raw: bytes, verb: str, judge: Callable[..., Refusal | None]) -> tuple[Refusal | None, Any]:
         fake = self.server.fake
         try:
             body = json.loads(raw)
@@ -264,11 +266,9 @@ class _Handler(BaseHTTPRequestHandler):
                 return Refusal("Resource not found", status=404), body
         if scheme != "Bearer" or not key or (fake.api_key and key != fake.api_key):
             return Refusal("Incorrect API key provided", None, "invalid_api_key", 401), body
-        if path != "/v1/chat/completions" and (
-            azure is None or azure["deployment"] != body.get("model", azure["deployment"])
-        ):
+        if path != f"/v1/{verb}" and (azure is None or azure["deployment"] != body.get("model", azure["deployment"])):
             return Refusal(f"Invalid URL (POST {self.path})", status=404), body
-        return refusal_of(body, fake.refuses), body
+        return judge(body, fake.refuses), body
 
     def _record(self, body: Any, schema: str, step: str, tokens: int, refusal: Refusal | None = None) -> None:
         headers = {name.lower(): value for name, value in self.headers.items()}

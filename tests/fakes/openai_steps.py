@@ -190,3 +190,20 @@ def not_an_object() -> Step:
 
 def redirect() -> Step:
     return Step("redirect", 307, {"location": "http://127.0.0.1:9/v1/chat/completions"}, b"")
+
+
+def _rows(change: Callable[[list[Json]], list[Json]]) -> Callable[[Json], Json]:
+    return lambda body: body | {"data": change(body["data"])}
+
+
+def too_few_vectors() -> Step:
+    return Step("too_few_vectors", completion=_rows(lambda rows: rows[1:]))
+
+
+def same_index() -> Step:
+    return Step("same_index", completion=_rows(lambda rows: [row | {"index": 0} for row in rows]))
+
+
+def vector_of(value: Any) -> Step:
+    """Answer with this instead of every vector."""
+    return Step("vector_of", completion=_rows(lambda rows: [row | {"embedding": value} for row in rows]))

@@ -53,7 +53,7 @@ class FakeSns(HttpProvider):
         made: dict[str, Any] = {
             "Type": kind,
             "MessageId": f"22b80b92-fdea-4c2c-8f9d-{self._sent:012d}",
-            "TopicArn": TOPIC,
+            "TopicArn": fields.get("TopicArn", TOPIC),
             "Message": text,
             "Timestamp": "2026-11-02T08:00:00.000Z",
             "SignatureVersion": version,

@@ -431,7 +431,9 @@ def test_the_theme_is_chosen_by_link_or_cookie(url):
 def test_facts_stand_beside_their_source_and_can_be_marked(browser, url):
     page = browser.open(url)
     assert "Der Comeback-Monat kostet 29 € und endet von selbst." in page.answer.text
-    assert "Preis: 29.00 EUR" in page.answer.text
+    assert "Preis: 29,00\xa0€" in page.answer.text
+    assert "gültig bis 31. Dezember 2099" in page.answer.text
+    assert "Price: €29.00" in browser.open(f"{url}?l=en").answer.text
     frame = page.frames[0]
     assert "<mark" not in browser.open(frame).answer.text
     marked = browser.open(frame + "&facts=1").answer.text

@@ -54,6 +54,8 @@ def test_an_sms_page_has_no_mail_on_it_and_asks_back_with_the_text(studio, brows
     text = page.answer.text
     assert "<iframe" not in text
     assert "Abmelden: STOP" in text
+    assert "gültig bis 31. Dezember 2099" in text, "what is put in from an offer stands beside it without a claim too"
+    assert "Der Text nennt keinen Preis" not in text
     for word in ("Dunkelmodus", "KB", "Desktop"):
         assert word not in text
     form = next(form for form in page.forms if form.action.partition("?")[0].endswith("/decision"))

@@ -1,5 +1,6 @@
 """Letting a blocking finding pass from the approval page, and what else the page says to people who decide."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -8,7 +9,7 @@ from sqlalchemy import func, select
 from ariia.demo.client import Form, Page
 from domain.campaigns import hold_reasons, revisions
 from domain.campaigns import service as campaigns
-from domain.content import lines
+from domain.content import lines, versions
 from kernel import clock, db
 from models import AuditEntry, Consent, FindingOverride, Member, MemberInsight
 from preview import load
@@ -115,3 +116,27 @@ def test_personal_sentences_are_shown_with_what_they_rest_on_and_to_whom(studio,
     assert shown.count("Such dir gern eine Zeit am Abend aus.") >= 2  # in the mail, and in the list
     assert "mag den Abend · 1.234 Personen" in " ".join(shown.split())
     assert "oben zu sehen" in shown
+    path = f"de.email.lines.{target.id}"
+    assert f'value="{path}"' in shown
+    assert "Persönlicher Satz" in shown
+    other = next(found for found in re.findall(r"member=([0-9a-f-]{36})", shown) if found != str(kim.id))
+    assert f'value="{path}"' not in browser.open(f"{url}?member={other}&view=text&lang=de").answer.text
+
+
+def test_the_second_version_is_shown_as_the_shown_person_would_read_it(studio, browser, site):
+    with db.tenant_session(studio.tenant_id) as session:
+        campaign = campaigns.get(session, studio.campaign_id)
+        content = studios.content(studio.offer_id)
+        second = {
+            "de": {"email": {**content["languages"]["de"]["email"], "subject": "<b>Zweiter</b> für {first_name}"}}
+        }
+        made = {"v": 1, "origin": "model", versions.ALTERNATIVES: second}
+        revisions.store(
+            session, campaign.id, content_json=content | made, origin="model", author="agent:1",
+            parent_id=campaign.current_revision_id, sources=[], claims=[], findings=[],
+        )  # fmt: skip
+        jana = session.execute(select(Member).where(Member.first_name == "Jana")).scalar_one().id
+    shown = browser.open(f"{site}/p/{studios.link(studio)}?member={jana}&view=text").answer.text
+    assert "Zweite Fassung für einen Vergleich" in shown
+    assert "&lt;b&gt;Zweiter&lt;/b&gt; für Jana" in shown
+    assert "Zweiter für" not in shown

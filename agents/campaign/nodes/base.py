@@ -16,6 +16,7 @@ def base(task: BaseTask, runtime: Runtime[Context]) -> dict[str, Any]:
 def written(writer: Writer, task: BaseTask) -> Copy:
     """Return the copy of one language in the form that its channel needs."""
     plan, language, desk = task["plan"], task["language"], task["desk"]
-    if task["channel"] == "email":
-        return writer.base(plan, language, desk, alternative=task["alternative"])
-    return writer.text(plan, language, desk, channel=task["channel"])
+    channel, alternative = task["channel"], task["alternative"]
+    if channel == "email":
+        return writer.base(plan, language, desk, alternative=alternative)
+    return writer.text(plan, language, desk, channel=channel, alternative=alternative)

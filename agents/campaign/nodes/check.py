@@ -8,11 +8,11 @@ from agents.campaign.context import Context
 from agents.campaign.state import State
 from domain.campaigns import frame
 from domain.campaigns import service as campaigns
-from domain.content import checks, cohorts, lines
+from domain.content import checks, cohorts, lines, versions
 from domain.content.findings import Finding, Material, warn
 
 LIMIT = 2
-_OF_THE_RUN = {"feedback_not_understood", "question_open"}
+_OF_THE_RUN = {"feedback_not_understood", "question_open", "text_cut"}
 
 
 def check(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
@@ -26,12 +26,13 @@ def check(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         content, found = _without_bad_cohorts(content, found, material)
     missing = [_missing(cohort_id) for cohort_id in state.get("problems", [])]
     kept = [finding for finding in state["findings"] if finding["code"] in _OF_THE_RUN]
+    content, others = _without_bad_alternatives(content, found, material)
     left = {each["id"] for each in (content.get(cohorts.KEY) or {}).get("items", ())}
     claims = [claim for claim in state["claims"] if claim.get("cohort") in {None, *left}]
     return {
         "content": content,
         "claims": claims,
-        "findings": kept + [finding.as_json() for finding in [*found, *missing, *dropped]],
+        "findings": kept + [finding.as_json() for finding in [*found, *missing, *dropped, *others]],
     }
 
 
@@ -73,6 +74,33 @@ def _without_bad_cohorts(
     items = [each for each in given["items"] if each["id"] not in bad]
     less = {**content, cohorts.KEY: {**given, "items": items}}
     return less, [*checks.check_revision(less, material), *(_missing(cohort_id) for cohort_id in sorted(bad))]
+
+
+def _without_bad_alternatives(
+    content: dict[str, Any], found: list[Finding], material: Material
+) -> tuple[dict[str, Any], list[Finding]]:
+    """Leave out second texts that could not be approved, and say so; what else is wrong with them is shown once."""
+    known = {(finding.code, finding.path.partition(".")[2], finding.excerpt) for finding in found}
+    kept, findings = {}, []
+    for language, said in checks.of_alternatives(content, material).items():
+        bad = [finding for finding in said if finding.severity == "block"]
+        if bad:
+            findings.append(_alternative_dropped(language, material.channel, bad[0]))
+            continue
+        kept[language] = content[versions.ALTERNATIVES][language]
+        findings += [each for each in said if (each.code, each.path.partition(".")[2], each.excerpt) not in known]
+    less = {name: value for name, value in content.items() if name != versions.ALTERNATIVES}
+    return less | ({versions.ALTERNATIVES: kept} if kept else {}), findings
+
+
+def _alternative_dropped(language: str, channel: str, because: Finding) -> Finding:
+    return warn(
+        "alternative_dropped",
+        f"{versions.key_of(language, 1)}.{channel}",
+        because.excerpt,
+        f"Die zweite Fassung für einen Vergleich fehlt: {because.reason_de}",
+        f"The second text for a comparison is left out: {because.reason_en}",
+    )
 
 
 def _missing(cohort_id: str) -> Finding:

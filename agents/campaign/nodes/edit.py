@@ -28,6 +28,16 @@ def written(state: State, runtime: Runtime[Context], spots: list[Spot]) -> dict[
 def kept(state: State, texts: Mapping[str, str], claims: Sequence[Claim]) -> dict[str, Any]:
     """Return new texts on top of those of this run, with their claims by language."""
     known: Mapping[str, str] = state["edits"]
-    languages = sorted({places.read(path).language for path in texts})
-    made = [{"language": language, **claim.model_dump()} for claim in claims for language in languages]
+    made = [each for claim in claims for each in _claimed(claim, texts)]
     return {"edits": {**known, **texts}, "edit_claims": [*state["edit_claims"], *made]}
+
+
+def _claimed(claim: Claim, texts: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return a claim for the languages and cohorts whose new texts make it; a personal line makes none."""
+    open_to = {path: text for path, text in texts.items() if not places.is_line(path)}
+    own = [path for path, text in open_to.items() if claim.sentence in text] or list(open_to)
+    owners = sorted({(place.language, place.cohort) for place in map(places.read, own)})
+    return [
+        {"language": language, **({"cohort": cohort} if cohort else {}), **claim.model_dump()}
+        for language, cohort in owners
+    ]

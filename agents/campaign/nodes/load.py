@@ -48,6 +48,7 @@ def load(_state: State, runtime: Runtime[Context]) -> dict[str, Any]:
             "mends": context.writer.name == "model",
             "unattended": run.options.get("ask") == "never",
             "alternatives": bool(run.options.get("alternatives")),
+            "judged": bool(run.options.get("judge")),
             "channel": campaign.channel,
             "languages": [tenant.language],
             "cohorts": [],
@@ -59,6 +60,7 @@ def load(_state: State, runtime: Runtime[Context]) -> dict[str, Any]:
             "edit_claims": [],
             "repairs": 0,
             "shortened": False,
+            "cuts": 0,
         }
 
 

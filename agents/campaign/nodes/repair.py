@@ -19,7 +19,9 @@ def repair(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     found = spots(state)
     if state["repairs"]:
         found = [replace(spot, orders=(*spot.orders, _AGAIN)) for spot in found]
-    return {**written(state, runtime, found), "repairs": state["repairs"] + 1}
+    anew = {spot.path for spot in found}
+    findings = [each for each in state["findings"] if each["code"] != "text_cut" or each["path"] not in anew]
+    return {**written(state, runtime, found), "repairs": state["repairs"] + 1, "findings": findings}
 
 
 def spots(state: State) -> list[Spot]:
@@ -27,10 +29,20 @@ def spots(state: State) -> list[Spot]:
     return of_findings(state, blockers(state))
 
 
+def in_scope(state: State, path: str) -> bool:
+    """Say whether this run writes a text; what it does not write stays byte for byte, and a line is never mended."""
+    todo, place = state["todo"], places.read(path)
+    if places.is_line(path):
+        return False
+    if state["previous"] is None or path in todo.places:
+        return True
+    return place.cohort in todo.cohorts if place.cohort else place.language in todo.languages
+
+
 def of_findings(state: State, findings: Sequence[Mapping[str, Any]]) -> list[Spot]:
-    """Return the texts that findings are about; one on a whole message means every text of it."""
+    """Return the texts of this run that findings are about; one on a whole message means every text of it."""
     orders: dict[str, list[str]] = {}
-    texts = places.texts(state["content"], state["channel"])
+    texts = {p: t for p, t in places.texts(state["content"], state["channel"]).items() if in_scope(state, p)}
     for finding in findings:
         path, order = str(finding["path"]), f"{finding['reason_en']} {finding['excerpt']}".strip()
         hit = [each for each in texts if each == path or each.startswith(f"{path}.")]

@@ -9,7 +9,7 @@ from agents.campaign.nodes.edit import kept
 from agents.campaign.nodes.repair import of_findings
 from agents.campaign.state import Spot, State, desk_of
 
-_CODES = {"length_hard", "sms_segments"}
+CODES = {"length_hard", "sms_segments"}
 
 
 def shorten(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
@@ -19,4 +19,4 @@ def shorten(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
 
 def too_long(state: State) -> list[Spot]:
     """Return the texts that pass a limit of their channel, with the finding that says by how much."""
-    return of_findings(state, [finding for finding in state["findings"] if finding["code"] in _CODES])
+    return of_findings(state, [finding for finding in state["findings"] if finding["code"] in CODES])

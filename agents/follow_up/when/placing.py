@@ -10,6 +10,7 @@ _EXACT = {Grain.SECOND, Grain.MINUTE, Grain.HOUR}
 _PERIODS = {Grain.WEEK, Grain.MONTH, Grain.QUARTER, Grain.YEAR}
 _SATURDAY = 5
 _MINUTE = timedelta(minutes=1)
+_DAY = timedelta(days=1)
 _MONTHS = {Grain.MONTH: 1, Grain.QUARTER: 3, Grain.YEAR: 12}
 _NOON, _EVENING_FROM, _NIGHT_FROM = 12, 17, 22
 _PART_ENDS = ((_NIGHT_FROM, 28), (_EVENING_FROM, 24), (_NOON, 18), (0, 12))  # (from hour, its part ends)
@@ -39,6 +40,8 @@ def place(resolution: Resolution, policy: Policy) -> Placed | Refused:
     the horizon.
     """
     now = policy.now.astimezone(policy.zone)
+    if resolution.value.date() - now.date() > policy.horizon + _DAY:  # before anything is moved past the year 9999
+        return Refused("too_far")
     draft = _wished(resolution, policy, now)
     if draft is None:
         return Refused("past")

@@ -6,11 +6,14 @@ from uuid import UUID
 from langgraph.runtime import Runtime
 
 from agents.lead.context import Context
+from agents.lead.skills import channels_in
 from agents.lead.state import State
 from agents.lead.words import say
 from domain.agent_tasks.service import TaskService, says_yes
 from domain.agent_tasks.states import State as TaskState
+from domain.agent_tasks.views import TaskView
 from domain.audience import selection
+from domain.segments.sentences import CHANNELS
 from kernel.errors import AriiaError
 
 
@@ -36,9 +39,14 @@ def _draft(state: State, context: Context, service: TaskService) -> dict[str, An
     size = selection.count(service.session, wish["audience"])
     text = say(
         "confirm_draft", state["language"], goal=wish["goal"], audience=f"{audience} ({size})",
-        channel=wish["channels"][0],
+        channel=spoken(wish["channels"]),
     )  # fmt: skip
     return _asked(context, service, "draft_campaign", wish, text)
+
+
+def spoken(channels: list[str]) -> str:
+    """Return the channels as people call them."""
+    return ", ".join(CHANNELS[channel] for channel in channels)
 
 
 def _asked(context: Context, service: TaskService, skill: str, wish: dict[str, Any], text: str) -> dict[str, Any]:
@@ -50,8 +58,23 @@ def _asked(context: Context, service: TaskService, skill: str, wish: dict[str, A
 def _revise(state: State, context: Context, service: TaskService) -> dict[str, Any]:
     view = service.get(UUID(str(state["review"])), context.requester)
     words = state["arguments"]["feedback"]
-    wish = {"campaign_id": str(view.campaign_id), "revision_id": view.result["revision_id"], "feedback": words}
+    drafts = _drafts(view, words)
+    if len(drafts) != 1:
+        named = spoken([draft["channel"] for draft in drafts])
+        return {"kind": "clarify", "text": say("which_draft", state["language"], channels=named)}
+    wish = {name: drafts[0][name] for name in ("campaign_id", "revision_id")} | {"feedback": words}
     return _asked(context, service, "revise_campaign", wish, say("confirm_revise", state["language"], feedback=words))
+
+
+def _drafts(view: TaskView, words: str) -> list[dict[str, Any]]:
+    """Return which drafts under review the words may mean: those on the channels that they name, else all."""
+    drafts = [part for part in view.result.get("campaigns", [view.result]) if _in_review(part)]
+    named = channels_in(words)
+    return [draft for draft in drafts if draft["channel"] in named] or drafts
+
+
+def _in_review(part: dict[str, Any]) -> bool:
+    return part.get("state", TaskState.WAITING_REVIEW) == TaskState.WAITING_REVIEW and "revision_id" in part
 
 
 def _estimate(state: State, context: Context, service: TaskService) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
+from agents import embedding
 from agents.lead.context import Context
 from agents.lead.state import State
 from domain.agent_tasks.service import TaskService
@@ -27,9 +28,11 @@ _EMPTY = frozenset({
 def knowledge(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     context = runtime.context
     wish = {**state["arguments"], "limit": 4}
+    member = context.requester.member_id is not None
     try:
+        understood = embedding.understand(wish["query"], context.open_session, of_member=member)
         with context.open_session() as session:
-            service = TaskService(session)
+            service = TaskService(session, understood)
             task_id = service.submit(
                 "search_knowledge", wish, context.requester, context.key, context_id=context.conversation
             )

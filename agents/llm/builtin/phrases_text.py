@@ -37,6 +37,44 @@ SHORT: dict[tuple[str, str], dict[str, str]] = {
 }
 SHORT["en", "sie"] = SHORT["en", "du"]
 
+# The second way to say it: for a comparison, and where another one is asked for.
+OTHER: dict[tuple[str, str], dict[str, str]] = {
+    ("de", "du"): {
+        "reactivation": "hast du Lust, wieder vorbeizukommen? Wir freuen uns auf dich.",
+        "offer": "das könnte etwas für dich sein.",
+        "event": "hast du Zeit? Wir hätten dich gern dabei.",
+        "newsletter": "es gibt Neues, kurz gehalten für dich.",
+        "welcome": "schön, dass du jetzt dazugehörst.",
+        "birthday": "heute denken wir an dich und gratulieren herzlich.",
+        "reminder": "nur kurz, damit du es nicht vergisst.",
+        "feedback": "deine Meinung hilft uns. Magst du uns ein paar Worte schreiben?",
+        "information": "es gibt etwas, das du wissen solltest.",
+    },
+    ("de", "sie"): {
+        "reactivation": "haben Sie Lust, wieder vorbeizukommen? Wir freuen uns auf Sie.",
+        "offer": "das könnte etwas für Sie sein.",
+        "event": "haben Sie Zeit? Wir hätten Sie gern dabei.",
+        "newsletter": "es gibt Neues, kurz gehalten für Sie.",
+        "welcome": "schön, dass Sie jetzt dazugehören.",
+        "birthday": "heute denken wir an Sie und gratulieren herzlich.",
+        "reminder": "nur kurz, damit Sie es nicht vergessen.",
+        "feedback": "Ihre Meinung hilft uns. Mögen Sie uns ein paar Worte schreiben?",
+        "information": "es gibt etwas, das Sie wissen sollten.",
+    },
+    ("en", "du"): {
+        "reactivation": "would you like to come back? We look forward to you.",
+        "offer": "this could be something for you.",
+        "event": "do you have time? We would love to have you there.",
+        "newsletter": "there is news, kept short for you.",
+        "welcome": "it is good that you are one of us now.",
+        "birthday": "today we think of you and send you warm wishes.",
+        "reminder": "just a quick note, so that you do not forget.",
+        "feedback": "your opinion helps us. Would you write us a few words?",
+        "information": "there is something that you should know.",
+    },
+}
+OTHER["en", "sie"] = OTHER["en", "du"]
+
 OFFER = {
     "de": "{offer1_title} für {offer1_price}{?offer1_old_price:  statt {offer1_old_price}}"
     "{?offer1_valid_until: , gültig bis {offer1_valid_until}}.",

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from agents.campaign.feedback import Style
-from agents.campaign.replies import BriefPlan, CampaignBase, Claim, EmailCopy, TextBase
+from agents.campaign.replies import BriefPlan, CampaignBase, Claim, EmailCopy, TextBase, TextCopy
 from agents.campaign.state import Source
 from agents.llm.builtin import goals, phrases, phrases_text
 from agents.llm.builtin.phrases import Phrases
@@ -98,8 +98,7 @@ def _copy(plan_: BriefPlan, language: str, sources: list[Source], style: Style, 
     said = phrases_for(plan_.objective, language, style.form)
     key = (language, style.form)
     has_offer = bool(plan_.offer_ids)
-    opening = said.lively if said.lively and style.exclamation and style.tone != "formal" else said.opening
-    paragraphs = [opening]
+    paragraphs = [_lively(said, style)]
     claims: list[Claim] = []
     if not style.short:
         paragraphs.append(said.body)
@@ -127,16 +126,18 @@ def _copy(plan_: BriefPlan, language: str, sources: list[Source], style: Style, 
     return CampaignBase(lang="de" if language == "de" else "en", email=copy, alternative=None, claims=claims)
 
 
-def text(plan_: BriefPlan, language: str, style: Style, channel: str) -> TextBase:
-    """Return the words of an SMS, WhatsApp or Telegram message of one language."""
+def text(plan_: BriefPlan, language: str, style: Style, channel: str, *, alternative: bool = False) -> TextBase:
+    """Return the words of an SMS, WhatsApp or Telegram message, and a second way to say it where it is asked for."""
+    made = _text(plan_, language, style, channel)
+    if not alternative:
+        return made
+    other = _text(plan_, language, replace(style, variation=style.variation + 1), channel)
+    return made.model_copy(update={"alternative": TextCopy(text=other.text, cta_label=other.cta_label)})
+
+
+def _text(plan_: BriefPlan, language: str, style: Style, channel: str) -> TextBase:
     said = phrases_for(plan_.objective, language, style.form)
-    if channel == "sms" or style.short:
-        opening = phrases_text.SHORT[language, style.form][plan_.objective]
-        if channel != "sms" and language == "en":
-            opening = opening[0].upper() + opening[1:]
-    else:
-        opening = said.lively if said.lively and style.exclamation and style.tone != "formal" else said.opening
-    parts = [opening.strip()]
+    parts = [_opening(plan_, language, style, channel)]
     claims: list[Claim] = []
     if plan_.offer_ids:
         parts.append(phrases_text.OFFER[language])
@@ -146,8 +147,24 @@ def text(plan_: BriefPlan, language: str, style: Style, channel: str) -> TextBas
         lang="de" if language == "de" else "en",
         text=words if style.exclamation else _calm(words),
         cta_label=said.cta,
+        alternative=None,
         claims=claims,
     )
+
+
+def _opening(plan_: BriefPlan, language: str, style: Style, channel: str) -> str:
+    """Return the first words of a text; every second variation says them in another way."""
+    another = bool(style.variation % 2)
+    if not (another or channel == "sms" or style.short):
+        return _lively(phrases_for(plan_.objective, language, style.form), style)
+    kind = phrases_text.OTHER if another else phrases_text.SHORT
+    opening = kind[language, style.form][plan_.objective]
+    return opening[0].upper() + opening[1:] if channel != "sms" and language == "en" else opening
+
+
+def _lively(said: Phrases, style: Style) -> str:
+    lively = said.lively and style.exclamation and style.tone != "formal"
+    return (said.lively if lively else said.opening).strip()
 
 
 def _calm(text: str) -> str:

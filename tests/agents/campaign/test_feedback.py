@@ -1,5 +1,6 @@
 """Feedback costs what it touches, everything else stays byte for byte; questions instead of guesses; standing rules."""
 
+import copy
 from typing import Any
 from uuid import UUID
 
@@ -9,10 +10,10 @@ from sqlalchemy import select
 
 from agents import run as agent
 from domain.brand import service as brands
-from domain.campaigns import drafting, queries, reviews
+from domain.campaigns import drafting, queries, reviews, revisions
 from domain.campaigns import service as campaigns
 from domain.campaigns.reviews import Decision, Options
-from domain.content import checks, places
+from domain.content import checks, lines, places
 from kernel import db
 from kernel.errors import Conflict, Invalid, PlanLimit
 from models import AgentRun, BrandRule, Tenant
@@ -20,6 +21,7 @@ from tests.agents.campaign.crowds import crowd
 from tests.agents.campaign.test_cohorts import cohorts_of
 from tests.agents.campaign.test_run import GOAL, current, generated, offer, studio, words  # noqa: F401 - a fixture
 from tests.agents.campaign.test_with_a_model import calls, model, run_of  # noqa: F401 - a fixture
+from tests.fakes import openai_campaign
 
 
 def revised(studio: UUID, campaign_id: UUID, comment: str, scope: Any = None):  # noqa: F811
@@ -280,5 +282,140 @@ def test_the_revision_says_what_wrote_it(studio, model):  # noqa: F811
     assert revision.plan_json["objective"] == "reactivation"
     with db.tenant_session(studio) as session:
         run = session.execute(select(AgentRun)).scalars().first()
-        assert set(run.inputs_json) == {"brand", "languages", "cohorts", "sources"}
+        assert set(run.inputs_json) == {"brand", "languages", "cohorts", "sources", "search"}
     assert checks.texts_of(revision.content_json["languages"]["de"]["email"])
+
+
+def line_of(revision) -> dict[str, str]:
+    items = (revision.content_json.get("lines") or {}).get("items", ())
+    return {f"{each['language']}.email.lines.{each['id']}": each["text"] for each in items}
+
+
+def with_lines(tenant_id: UUID, campaign_id: UUID) -> dict[str, str]:
+    """Give the current draft personal lines, as a run on the level with chats leaves them."""
+    first = current(tenant_id, campaign_id)
+    content = copy.deepcopy(first.content_json)
+    for language in content["languages"]:
+        content["languages"][language]["email"]["blocks"][1]["text"] += f" {lines.CLAUSE}"
+    texts = {"evening": "Such dir gern eine Zeit am Abend aus!", "morning": "Der Morgen gehört dir!"}
+    targets = {key: lines.Target("de", (f"preferred_time:{key}",), 30) for key in texts}
+    items = [lines.item(target, texts[key], target.insights) for key, target in targets.items()]
+    content.pop("cohorts", None)
+    with db.tenant_session(tenant_id) as session:
+        made = revisions.store(
+            session, campaign_id, content_json=content | {lines.KEY: {"items": items}}, origin="model",
+            author="agent:t", parent_id=first.id, sources=first.sources_json, claims=first.claims_json, findings=[],
+            plan=first.plan_json,
+        )  # fmt: skip
+        return line_of(made)
+
+
+@pytest.mark.parametrize("by_model", [True, False])
+def test_a_personal_line_can_be_meant_and_nothing_else_changes(request, studio, by_model):  # noqa: F811
+    server = request.getfixturevalue("model") if by_model else None
+    with db.tenant_session(studio) as session:
+        offer(session)
+    campaign_id = generated(studio)
+    path = min(with_lines(studio, campaign_id))
+    before = len(server.requests) if server else 0
+    place = {"language": "de", "channel": "email", "field": path.partition(".email.")[2]}
+    first, second = revised(studio, campaign_id, "ohne Ausrufezeichen", [place])
+    assert difference(first, second) == {path}
+    assert line_of(second)[path] == line_of(first)[path].replace("!", ".")
+    kept = {key: value for key, value in second.content_json.items() if key != "lines"}
+    assert kept == {key: value for key, value in first.content_json.items() if key != "lines"}
+    if server:
+        assert [r.schema for r in server.requests[before:]] == ["Edits"]
+    with pytest.raises(Invalid):
+        revised(studio, campaign_id, "kürzer", [{"field": "lines.de-nobody"}])
+    third_before, third = revised(studio, campaign_id, "ohne Ausrufezeichen", [{"field": "lines"}])
+    assert difference(third_before, third) == set(line_of(first)) - {path}
+
+
+def test_a_line_that_feedback_spoilt_is_told_once_and_then_left_out(studio, model):  # noqa: F811
+    with db.tenant_session(studio) as session:
+        offer(session)
+    campaign_id = generated(studio)
+    path = min(with_lines(studio, campaign_id))
+
+    def digits(ask) -> dict[str, Any]:
+        answer = openai_campaign.unchanged(ask)
+        for each in answer["items"]:
+            each["text"] = "Um 18 Uhr ist Platz für dich."
+        return answer | ({"items": openai_campaign.unchanged(ask)["items"]} if len(model.asked("Edits")) > 1 else {})
+
+    model.register("Edits", digits)
+    first, second = revised(studio, campaign_id, "freundlicher", [{"field": path.partition(".email.")[2]}])
+    assert len(model.asked("Edits")) == 2
+    assert line_of(second) == line_of(first)
+
+
+def test_claims_of_a_group_s_new_words_stay_with_the_group(studio, model, written):  # noqa: F811
+    ids = [str(each) for each in current(studio, written).content_json["offers"]]
+    cohort = next(each for each in cohorts_of(current(studio, written)) if each["language"] == "de")["id"]
+
+    def claiming(ask) -> dict[str, Any]:
+        answer = openai_campaign.unchanged(ask)
+        answer["items"][0]["text"] = "den {offer1_title} gibt es für {offer1_price}."
+        claim = {"sentence": answer["items"][0]["text"], "kind": "price", "source_ids": ids}
+        return answer | {"claims": [claim]}
+
+    model.register("Edits", claiming)
+    first, second = revised(studio, written, "nenne den Preis", [{"cohort": cohort}])
+    assert second.content_json["languages"] == first.content_json["languages"]
+    new = {each["id"]: each for each in cohorts_of(second)}
+    assert new[cohort]["claims"][-1]["source_ids"] == ids
+    told = [each for each in second.claims_json if each.get("cohort") == cohort]
+    assert [each["sentence"] for each in told] == ["den {offer1_title} gibt es für {offer1_price}."]
+    others = [each for each in cohorts_of(first) if each["id"] != cohort]
+    assert [each for each in cohorts_of(second) if each["id"] != cohort] == others
+
+
+def test_what_is_wrong_outside_of_the_scope_is_told_and_left_as_it_is(studio, model, written):  # noqa: F811
+    place = {"field": "subject", "language": "de"}
+    first = current(studio, written)
+    content = copy.deepcopy(first.content_json)
+    spoilt = "Alles kostet heute nur 1 €, und " + "immer weiter " * 8 + "gibt es 90 % Rabatt."
+    content["languages"]["de"]["email"]["blocks"][1]["text"] = spoilt
+    with db.tenant_session(studio) as session:
+        revisions.store(
+            session, written, content_json=content, origin="model", author="agent:t", parent_id=first.id,
+            sources=first.sources_json, claims=first.claims_json, findings=[], plan=first.plan_json,
+        )  # fmt: skip
+    before = len(model.requests)
+    old, new = revised(studio, written, "klingt zu steif", [place])
+    assert [r.schema for r in model.requests[before:]] == ["Edits"]
+    assert difference(old, new) <= {f"{place['language']}.email.{place['field']}"}
+    assert "fact_ungrounded" in {f["code"] for f in new.findings_json if f["severity"] == "block"}
+
+
+@pytest.mark.parametrize("channel", ["email", "sms"])
+def test_once_more_in_another_way_raises_the_variation_and_is_another_question(studio, model, channel):  # noqa: F811
+    with db.tenant_session(studio) as session:
+        offer(session)
+        made = make.campaign(session, goal=GOAL, channel=channel)
+        run_id = reviews.generate(session, made.id, actor="t").id
+    agent.execute(studio, run_id)
+    asked = []
+    for n in (1, 2):
+        before = len(model.requests)
+        first, second = revised(studio, made.id, "Noch einmal anders")
+        asked.append([r.schema for r in model.requests[before:]])
+        assert first.content_json["style"]["variation"] == n - 1
+        assert second.content_json["style"]["variation"] == n
+    assert asked[0] == asked[1] != []  # the same words of feedback, and yet no answer comes from the ledger
+    assert "BriefPlan" in asked[0]
+
+
+@pytest.mark.parametrize("channel", ["email", "telegram"])
+def test_templates_have_other_words_too(studio, channel):  # noqa: F811
+    with db.tenant_session(studio) as session:
+        offer(session)
+        made = make.campaign(session, goal=GOAL, channel=channel)
+        run_id = reviews.generate(session, made.id, actor="t").id
+    agent.execute(studio, run_id)
+    first, second = revised(studio, made.id, "Noch einmal anders")
+    field = "subject" if channel == "email" else "text"
+    for language in ("de", "en"):
+        old, new = (each.content_json["languages"][language][channel][field] for each in (first, second))
+        assert old != new

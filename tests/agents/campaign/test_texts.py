@@ -117,7 +117,8 @@ def by_model(ask: Ask) -> dict[str, Any]:
     words = "den {offer1_title} gibt es für {offer1_price}." if german else "the {offer1_title} is {offer1_price}."
     ids = [line[1:37] for line in ask.text.splitlines() if line.startswith("[") and "] offer:" in line]
     claims = [{"sentence": words, "kind": "price", "source_ids": ids[:1]}]
-    return {"lang": "de" if german else "en", "text": words, "cta_label": "Platz sichern", "claims": claims}
+    lang = "de" if german else "en"
+    return {"lang": lang, "text": words, "cta_label": "Platz sichern", "alternative": None, "claims": claims}
 
 
 @pytest.mark.parametrize("channel", ["sms", "whatsapp", "telegram"])
@@ -173,11 +174,11 @@ def _brief(ask) -> dict:
     return answer
 
 
-def test_a_text_that_is_too_long_is_shortened_once_in_one_call(studio, model):  # noqa: F811
+def test_a_text_that_is_too_long_is_shortened_once_in_one_call_and_then_cut(studio, model):  # noqa: F811
     model.register("TextBase", _wordy)
     with db.tenant_session(studio) as session:
         offer(session)
-    for handler, left in ((_brief, []), (openai_campaign.unchanged, ["sms_segments"])):
+    for handler, left in ((_brief, []), (openai_campaign.unchanged, ["text_cut"])):
         model.register("Edits", handler)
         before = len(model.requests)
         with db.tenant_session(studio) as session:
@@ -187,7 +188,51 @@ def test_a_text_that_is_too_long_is_shortened_once_in_one_call(studio, model):  
         revision = current(studio, made.id)
         asked = [request.schema for request in model.requests[before:]]
         assert asked.count("Edits") == 1
-        assert {f["code"] for f in revision.findings_json} & {"sms_segments", "length_hard"} == set(left)
+        cuts = [f for f in revision.findings_json if f["code"] in {"sms_segments", "length_hard", "text_cut"}]
+        assert [f["code"] for f in cuts] == left * 2
+        assert [f["path"] for f in cuts] == ["de.sms.text", "en.sms.text"][: len(cuts)]
         text = revision.content_json["languages"]["de"]["sms"]["text"]
-        assert ("so viel vor" in text) is bool(left)
-        assert text.startswith("{studio}: {greeting}")
+        assert (FILLER["de"].strip() in text) is bool(left)
+        assert text.startswith("{studio}: {greeting} wir freuen uns auf dich. Den {offer1_title} gibt es für")
+        assert text.endswith(" {cta_url}")
+        for each in cuts:
+            language = each["path"][:2]
+            whole = revision.content_json["languages"][language]["sms"]["text"].count(FILLER[language].strip())
+            assert whole + each["excerpt"].count(FILLER[language].strip()) == 9
+
+
+def test_what_cannot_be_cut_at_the_end_of_a_sentence_stays_a_blocker(studio, model):  # noqa: F811
+    def endless(ask) -> dict:
+        answer = openai_campaign.text(ask)
+        answer["text"] = answer["text"].rstrip(".") + " und immer weiter" * 30
+        return answer
+
+    model.register("TextBase", endless)
+    model.register("Edits", openai_campaign.unchanged)
+    with db.tenant_session(studio) as session:
+        offer(session)
+    _, revision = drafted(studio, "sms")
+    told = [(f["code"], f["severity"]) for f in revision.findings_json if f["path"] == "de.sms.text"]
+    assert ("sms_segments", "warn") in told
+    assert not [each for each in told if each[0] == "text_cut"]
+    assert " und immer weiter" * 30 in revision.content_json["languages"]["de"]["sms"]["text"]
+
+
+def test_a_subject_is_cut_too(studio, model):  # noqa: F811
+    more = " Wir haben lange darauf hingearbeitet, und jetzt ist es so weit, endlich." * 2
+
+    def long_subject(ask) -> dict:
+        answer = openai_campaign.base(ask)
+        if answer["lang"] == "de":
+            answer["email"]["subject"] = f"Komm wieder.{more}"
+        return answer
+
+    model.register("CampaignBase", long_subject)
+    model.register("Edits", openai_campaign.unchanged)
+    with db.tenant_session(studio) as session:
+        offer(session)
+    _, revision = drafted(studio, "email")
+    assert revision.content_json["languages"]["de"]["email"]["subject"].startswith("Komm wieder.")
+    assert len(revision.content_json["languages"]["de"]["email"]["subject"]) <= checks.SUBJECT_HARD
+    assert [f["path"] for f in revision.findings_json if f["code"] == "text_cut"] == ["de.email.subject"]
+    assert [f for f in revision.findings_json if f["code"] == "length_hard"] == []

@@ -5,9 +5,9 @@ from uuid import UUID
 
 import make
 import pytest
-from errands import call, key_of, play, stock
+from errands import call, key_of, play, stock, write
 
-from agents.lead import run
+from agents.lead import run, skills
 from agents.lead.graph import compiled
 from agents.llm import registry
 from domain.agent_tasks.requester import Requester
@@ -64,6 +64,35 @@ def test_a_campaign_is_asked_for_confirmed_and_then_only_submitted(tenants, lead
     assert turn(tenants.a, lead, "ok").kind == "task"
     with db.tenant_session(tenants.a) as session:
         assert session.query(Review).one().verb == "revise"
+
+
+def test_one_goal_for_two_channels_is_asked_for_once_and_revised_one_by_one(tenants, lead):
+    asked = turn(tenants.a, lead, "Entwirf eine Kampagne per E-Mail und SMS für alle")
+    assert "Kanal: E-Mail, SMS." in asked.text
+    turn(tenants.a, lead, "ja")
+    write(tenants.a)
+    assert call(tenants.a, "get", asked.task_id, lead).state is State.WAITING_REVIEW
+    unclear = turn(tenants.a, lead, "kürzer, ohne Ausrufezeichen")
+    assert unclear.kind == "clarify"
+    assert "E-Mail, SMS" in unclear.text
+    plain = turn(tenants.a, lead, "die SMS kürzer, ohne Ausrufezeichen")
+    assert (plain.kind, plain.intent) == ("question", "revise_campaign")
+    assert turn(tenants.a, lead, "ja").kind == "task"
+    with db.tenant_session(tenants.a) as session:
+        assert campaigns.get(session, session.query(Review).one().campaign_id).channel == "sms"
+
+
+@pytest.mark.parametrize(
+    ("text", "channels"),
+    [
+        ("Entwirf einen Newsletter", ["email"]),
+        ("Schreib eine SMS an alle", ["sms"]),
+        ("Draft a campaign by WhatsApp and Telegram", ["whatsapp", "telegram"]),
+        ("Entwirf eine Kampagne per Mail, SMS, WhatsApp und Telegram", ["email", "whatsapp", "telegram", "sms"]),
+    ],
+)
+def test_the_channels_are_those_that_are_named(text, channels):
+    assert skills.RuleSelector().choose(text, ("draft_campaign",), in_review=False).arguments["channels"] == channels
 
 
 def test_no_drops_it_and_another_conversation_knows_nothing_of_it(tenants, lead):

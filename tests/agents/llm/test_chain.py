@@ -1,4 +1,4 @@
-"""Azure's way of asking, a second model, the built-in writer at the end, and embeddings: over real HTTP."""
+"""Azure's way of asking, a second model, and the built-in writer at the end: over real HTTP."""
 
 import time
 from collections.abc import Iterator
@@ -9,7 +9,6 @@ from sqlalchemy import select
 from agents.llm import registry
 from agents.llm.azure import AzureOpenAI
 from agents.llm.errors import Fault, ModelError
-from agents.llm.openai_compatible import OpenAICompatible
 from agents.llm.port import Message, ModelRequest
 from agents.llm.registry import Greeting
 from ariia import doctor
@@ -127,30 +126,12 @@ def test_a_month_without_budget_asks_no_second_model(servers, use, studio):  # n
     assert servers[1].requests == []
 
 
-def test_vectors_come_in_the_order_of_the_texts(servers):
-    made = registry.embed(["e", "eee"], two(servers, llm_embedding_model="vectors"))
-    assert made == [[1.0, 1.0, 1.0], [3.0, 3.0, 1.0]]
-    assert registry.embed(["e"], two(servers)) is None
-    assert registry.embed(["e"], Settings()) is None
-
-
-@pytest.mark.parametrize("step", [steps.server_error(), steps.html_page(), steps.drop_mid_body(), steps.rate_limited()])
-def test_vectors_that_do_not_come_are_a_named_error(servers, step):
-    first, _ = servers
-    first.script("Embedding", step)
-    port = OpenAICompatible(base_url=first.base_url, api_key="key-1", model="big")
-    with pytest.raises(ModelError):
-        port.embed(["a"], model="vectors", deadline=time.monotonic() + 30)
-    port.close()
-
-
 def test_the_doctor_says_what_answers_and_what_does_not(servers, use):
-    use(two(servers, llm_embedding_model="vectors"))
+    use(two(servers))
     said = doctor._model(settings.get_settings())
     assert said.good
     assert "big answers" in said.text
     assert "then small" in said.text
-    assert "embeddings of 3 numbers" in said.text
     use(two(servers, llm_api_key="wrong"))
     refused = doctor._model(settings.get_settings())
     assert refused.good is False

@@ -333,3 +333,47 @@ def test_words_without_a_task_are_a_turn_with_the_lead_agent(address, lead, tena
     assert got(address, lead, asked.reference_task_ids[0], binding).status.state == pb.TASK_STATE_SUBMITTED
     with db.tenant_session(tenants.a) as session:
         assert session.query(Campaign).one().status == "ai_generating"
+
+
+@pytest.mark.parametrize("binding", BINDINGS)
+def test_words_about_one_channel_of_two_reach_that_draft_once(address, lead, tenants, binding):
+    task = sent(address, lead, wish(values={**GOAL, "channels": ["email", "sms"]}), binding)
+    play(tenants.a, question="which_offer")
+    asked = got(address, lead, task.id, binding)
+    assert (asked.status.state, len(asked.status.message.parts)) == (pb.TASK_STATE_INPUT_REQUIRED, 3)
+    answer = word("ohne Angebot", task_id=task.id)
+    answer.metadata.update({"channel": "sms"})
+    for _ in range(2):
+        heard = sent(address, lead, answer, binding)
+        states = {part["channel"]: part["state"] for part in result_of(heard)["campaigns"]}
+        assert states == {"email": "waiting_input", "sms": "queued"}
+    other = word("mit Angebot", task_id=task.id, message_id=answer.message_id)
+    with pytest.raises(InvalidParamsError):
+        sent(address, lead, other, binding)
+    again = wish(values={**GOAL, "channels": ["sms"]}, message_id=answer.message_id)
+    with pytest.raises(InvalidParamsError):
+        sent(address, lead, again, binding)
+    assert sent(address, lead, word("mit", task_id=task.id), binding).status.state == pb.TASK_STATE_SUBMITTED
+
+
+@pytest.mark.parametrize("binding", BINDINGS)
+@pytest.mark.parametrize(
+    "values",
+    [
+        {**GOAL, "goal": "x" * 1_001},
+        {**GOAL, "goal": "\u0000 a goal"},
+        {**GOAL, "goal": 7},
+        {**GOAL, "channels": ["email", "email"]},
+        {**GOAL, "audience": {"kind": "tags", "tags": ["\u0000"]}},
+        {**GOAL, "audience": {"kind": "everyone"}},
+        {**GOAL, "constraints": ["x"] * 6},
+        {**GOAL, "send_window": {"at": "2030-13-45T99:99"}},
+        {**GOAL, "approve": True},
+    ],
+    ids=lambda values: next((k for k in ("approve", "send_window", "constraints") if k in values), str(values)[-40:]),
+)
+def test_hostile_input_is_named_and_leaves_nothing(address, lead, tenants, binding, values):
+    with pytest.raises(InvalidParamsError):
+        sent(address, lead, wish(values=values), binding)
+    with db.tenant_session(tenants.a) as session:
+        assert session.query(Campaign).count() == 0

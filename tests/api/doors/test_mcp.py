@@ -14,7 +14,7 @@ from domain.agent_tasks import skills
 from domain.identity.rules import SKILL_SCOPES
 from kernel import db, settings
 from kernel.ids import new_id
-from models import Campaign
+from models import AgentRun, Campaign
 
 MODES = ("auto", "legacy")
 
@@ -203,3 +203,23 @@ def test_any_process_answers_any_call(address, elsewhere, lead, tenants):
         assert said(elsewhere, lead, "get_task", {"task_id": task["task_id"]}, mode=mode)[1]["state"] == "queued"
         _, again = said(elsewhere, lead, "draft_campaign", {**GOAL, "idempotency_key": "k"}, mode=mode)
         assert again["task_id"] == task["task_id"]
+
+
+def test_one_goal_for_two_channels_is_one_task_that_tells_of_both(address, lead, tenants):
+    wish = {**GOAL, "channels": ["email", "sms"], "idempotency_key": "both"}
+    failed, task = said(address, lead, "draft_campaign", wish)
+    assert (failed, task["campaign_id"], len(task["campaign_ids"])) == (False, None, 2)
+    assert said(address, lead, "draft_campaign", wish)[1]["task_id"] == task["task_id"]
+    write(tenants.a)
+    comment = {"task_id": task["task_id"], "text": "kürzer", "channel": "sms", "idempotency_key": "c"}
+    for _ in range(2):
+        failed, seen = said(address, lead, "comment_task", comment)
+        states = {part["channel"]: part["state"] for part in seen["result"]["campaigns"]}
+        assert (failed, states, seen["status"]) == (False, {"email": "waiting_review", "sms": "queued"}, "working")
+    failed, refused = said(address, lead, "comment_task", {**comment, "text": "länger"})
+    assert (failed, refused["code"], refused["status"]) == (True, "key_reused", 422)
+    failed, refused = said(address, lead, "comment_task", {**comment, "channel": "fax", "idempotency_key": "d"})
+    assert (failed, refused["field"]) == (True, "channel")
+    with db.tenant_session(tenants.a) as session:
+        assert session.query(Campaign).count() == 2
+        assert session.query(AgentRun).count() == 3

@@ -351,16 +351,26 @@ def test_lists_and_lookups_use_their_indexes(analyse, tenants):
         session.execute(
             text(
                 "INSERT INTO agent_task (id, tenant_id, skill, input, input_hash, requester, to_confirm) SELECT "
-                "gen_random_uuid(), :t, 'search_knowledge', '{}', 'x', 'key:x', false FROM generate_series(1, 20000)"
+                "gen_random_uuid(), :t, 'search_knowledge', '{}', 'x', 'key:x', false FROM generate_series(1, 4000)"
             ),
             {"t": tenants.a},
         )
+        session.execute(
+            text(
+                "INSERT INTO agent_task_campaign (id, tenant_id, agent_task_id, n) "
+                "SELECT gen_random_uuid(), tenant_id, id, 0 FROM agent_task"
+            )
+        )
     analyse("agent_task")
+    analyse("agent_task_campaign")
     tenant = "(SELECT nullif(current_setting('app.tenant', true), '')::uuid)"
     with db.tenant_session(tenants.a) as session:
         for query, index in (
             (f"SELECT * FROM agent_task WHERE tenant_id = {tenant} ORDER BY id DESC LIMIT 50", "agent_task"),
-            (f"SELECT id FROM agent_task WHERE tenant_id = {tenant} AND campaign_id = :c", "ix_agent_task_campaign"),
+            (
+                f"SELECT agent_task_id FROM agent_task_campaign WHERE tenant_id = {tenant} AND campaign_id = :c",
+                "ix_agent_task_campaign_campaign",
+            ),
         ):
             plan = "\n".join(
                 session.execute(text(f"EXPLAIN {query}"), {"c": new_id()} if ":c" in query else {}).scalars()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from domain.analytics import heatmap
 from domain.analytics.heatmap import DEFAULT_HOUR, HOURS, WEEKDAYS
-from domain.delivery import best_times
+from domain.campaigns import best_times
 
 QUIET = best_times.quiet_hours("20:00", "08:00")
 KEYS = list(product(WEEKDAYS, HOURS))

@@ -25,7 +25,12 @@ _KINDS = (
 )  # fmt: skip
 _HITS = ("opened", "clicked")
 _ACTORS = ("human", "proxy", "machine", "unknown")
-_SHAPES = [(0, "email", "de", None), (0, "email", "en", 1), (1, "sms", "de", 2), (1, "email", "de", None)]
+_SHAPES = [
+    (0, "email", "de", None, 0b11),
+    (0, "email", "en", 1, 0b10),
+    (1, "sms", "de", 2, 1 << 19),
+    (1, "email", "de", None),
+]
 
 
 @st.composite

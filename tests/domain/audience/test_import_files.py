@@ -216,3 +216,13 @@ def test_a_large_file_after_a_small_one_does_not_compare_every_row_with_every_ad
     began = time.perf_counter()
     assert run(tenants.a, file(0, 20_000)).counts["created"] == 20_000
     assert time.perf_counter() - began < 30
+
+
+@pytest.mark.parametrize("moment", ["31.12.9999", "01.01.0001 08:15", "0001-01-01T00:00:00+14:00"])
+def test_a_moment_that_no_clock_can_show_is_named_and_not_kept(moment, tenants):
+    done = run(tenants.a, f"Vorname;E-Mail;Letzter Besuch\nJo;jo@example.org;{moment}\n")
+    with db.tenant_session(tenants.a) as session:
+        (row,) = session.execute(select(ImportRow).where(ImportRow.batch_id == done.id)).scalars()
+        assert "outside of the years" in str(row.problems)
+        (member,) = session.execute(select(Member).where(Member.id == row.member_id)).scalars()
+        assert member.last_visit_at is None

@@ -3,16 +3,20 @@
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import comparing
 import make
 import pytest
 from sqlalchemy import insert, select, update
 
 from domain.campaigns import service as campaigns
 from domain.consent import service as consents
-from domain.delivery import flight, materialise
+from domain.delivery import flight, local, materialise
+from domain.experiments import drafts
+from domain.experiments import service as experiments
+from domain.experiments.rules import Settings
 from kernel import clock, db
 from kernel.errors import Invalid, PlanLimit
-from models import Campaign, MemberHours, Message, SendTimeState, Tenant
+from models import Campaign, Member, MemberHours, Message, SendTimeState, Tenant
 
 AT = {"at": "2031-03-18T09:30", "time_zone": "Europe/Berlin", "per_member": True}
 BEST = {**AT, "send_time": "best", "window_hours": 8}
@@ -64,7 +68,8 @@ def berlin(hour: int, minute: int = 30) -> datetime:
 def studio(tenants):
     with db.tenant_session(tenants.a) as session:
         make.sender(session)
-    return tenants
+    yield tenants
+    clock.set_source(None)
 
 
 def test_own_hours_come_before_the_tenants_and_those_before_the_planned_time(studio):
@@ -133,3 +138,35 @@ def test_the_window_is_sealed_and_its_plan_and_form_are_checked(studio):
         session.execute(update(Tenant).values(tier="professional"))
         with pytest.raises(PlanLimit, match="upgrade to business"):
             campaigns.schedule(session, made.id, actor="t", **{**BEST, "window_hours": 5})
+
+
+def test_the_rest_of_a_comparison_gets_the_winner_at_each_members_best_time(studio):
+    with db.tenant_session(studio.a) as session:
+        hours = {person(session, f"own-{n}", 10 + n): 10 + n for n in range(8)}
+        hours |= {person(session, f"tokyo-{n}", 12, zone="Asia/Tokyo"): 12 for n in range(4)}
+        hours |= {person(session, f"none-{n}", None): 11 for n in range(4)}  # the tenant's hour of that weekday
+        advise(session, studio.a, 11, weekday=4)
+        made, parent = make.drafted(session, schedule=BEST)
+        chosen = Settings(weights=(1, 1), test_percent=25)
+        revision = drafts.write(
+            session, made.id, variants=[comparing.B], settings=chosen, parent_id=parent.id, actor="t"
+        )
+        make.approve(session, made.id, revision)
+        tested = due(session, campaigns.get(session, made.id))
+        assert len(tested) == 4
+        now = datetime(2031, 3, 19, 20, 0, tzinfo=UTC)  # in the evening of the day after
+        clock.set_source(lambda: now)
+        experiments.decide(session, made.id, outcome="send", variant=1, reason="x", actor="t")
+        rest = {
+            row.member_id: row.not_before
+            for row in session.execute(select(Message.member_id, Message.not_before).where(Message.tested.is_(False)))
+        }
+        zones = dict(session.execute(select(Member.id, Member.time_zone)).all())
+        assert len(rest) == 12
+        for member_id, at in rest.items():
+            local_time = at.astimezone(ZoneInfo(zones[member_id] or "Europe/Berlin"))
+            assert (local_time.day, local_time.hour, local_time.minute) == (20, hours[member_id], 30)
+        session.execute(update(Campaign).values(zone_rules="2000a"))
+        assert local.reckon_again(session) == 1
+        again = session.execute(select(Message.member_id, Message.not_before).where(Message.tested.is_(False))).all()
+        assert dict(again) == rest

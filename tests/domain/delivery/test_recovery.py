@@ -7,6 +7,7 @@ from datetime import timedelta
 from uuid import UUID
 
 import make
+import psycopg
 import pytest
 from chaos import crowd
 from fakes.smtp_sink import Fault, SmtpSink
@@ -302,3 +303,46 @@ def test_a_run_that_ends_during_an_outage_sends_the_waiting_away_and_says_so_lat
 
     assert asyncio.run(outage()) is False
     assert counts(studio, campaign_id) == {"pending": 1}
+
+
+def test_a_lease_is_renewed_between_marks_and_never_beside_them(studio):
+    """Beside them the renewal would lock the same rows in another order, and one of the two would be refused."""
+    campaign_id, owner = fixed(studio, 40), new_id()
+    claimed = taken(studio, campaign_id, owner, 40)
+    with db.tenant_session(studio) as session:
+        session.execute(text("UPDATE message SET lease_until = clock_timestamp() + interval '10 seconds'"))
+
+    async def both() -> list[bool]:
+        marker = marks.Marker(studio, owner)
+        running = asyncio.create_task(marker.run())
+        starts = [marker.may_begin(Start(each.id, each.attempt_id)) for each in reversed(claimed)]
+        *granted, _, _ = await asyncio.gather(*starts, marker.renew(60), marker.renew(3_600))
+        marker.close(5)
+        await running
+        return granted
+
+    assert asyncio.run(both()) == [True] * 40
+    with db.tenant_session(studio) as session:
+        shortest = session.execute(text("SELECT min(lease_until) - clock_timestamp() FROM message")).scalar_one()
+        states = set(session.execute(select(Message.state)).scalars())
+    assert states == {"sending"}
+    assert shortest > timedelta(minutes=10)
+
+
+def test_a_renewal_that_fails_says_so_to_who_waits_and_marks_go_on(studio, monkeypatch):
+    campaign_id, owner = fixed(studio, 1), new_id()
+    [message] = taken(studio, campaign_id, owner)
+
+    async def both() -> bool:
+        marker = marks.Marker(studio, owner)
+        running = asyncio.create_task(marker.run())
+        with monkeypatch.context() as broken:
+            broken.setattr(marks, "_RENEW", "SELECT 1 / 0")
+            with pytest.raises(psycopg.Error):
+                await marker.renew(60)
+        granted = await marker.may_begin(Start(message.id, message.attempt_id))
+        marker.close(5)
+        await running
+        return granted
+
+    assert asyncio.run(both())

@@ -12,12 +12,12 @@ from sqlalchemy import Text, case, func, null, select, text
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 
 from ariia.tasks import experiments as tasks
-from domain.campaigns import drafting, revisions
+from domain.campaigns import drafting, hold_reasons, revisions
 from domain.campaigns import service as campaigns
 from domain.delivery import flight, recovery
 from domain.delivery import queries as delivery
 from domain.delivery.rules import Reason
-from domain.experiments import allocation, drafts, queries, results, rules, service
+from domain.experiments import allocation, drafts, queries, release, results, rules, service
 from domain.experiments.rules import Settings
 from kernel import clock, db, outbox
 from kernel.errors import Conflict, Invalid, NotFound, PlanLimit
@@ -314,8 +314,8 @@ def test_what_is_held_out_gets_nothing_and_shows_what_the_campaign_brought(studi
 def test_the_rest_gets_it_at_the_planned_time_on_each_members_clock():
     wish = {"at": "2026-12-01T09:00", "time_zone": "Europe/Berlin", "per_member": True}
     now = datetime(2026, 12, 2, 10, 30, tzinfo=UTC)
-    found = service._next_round(wish, [None, "America/New_York", "Asia/Tokyo"], now)
-    assert found == {
+    found = release.next_round(wish, [None, "America/New_York", "Asia/Tokyo"], now)
+    assert {name: release._instant(wish, name, at) for name, at in found.items()} == {
         None: datetime(2026, 12, 3, 8, tzinfo=UTC),
         "America/New_York": datetime(2026, 12, 2, 14, tzinfo=UTC),
         "Asia/Tokyo": datetime(2026, 12, 3, 0, tzinfo=UTC),
@@ -413,3 +413,51 @@ def test_the_plan_and_a_newer_draft_are_asked_first(studio):
         session.flush()
         with pytest.raises(PlanLimit):
             drafts.write(session, made.id, variants=[own.B], settings=Settings(), parent_id=None, actor="t")
+
+
+def test_a_comparison_that_cannot_be_looked_at_backs_off_is_shown_and_keeps_no_other_waiting(studio, tenants):
+    with db.tenant_session(studio) as session:
+        own.people(session, 60)
+        bad, good = (own.compared(session, own.B, test_percent=50, **chosen).id for chosen in ({}, {"hours": 1}))
+        session.execute(text("UPDATE experiment SET settings = '{}' WHERE campaign_id = :id"), {"id": bad})
+        own.hand_over(session, good)
+    with db.tenant_session(tenants.b) as session:
+        make.sender(session)
+        own.people(session, 20)
+        theirs = own.compared(session, own.B, test_percent=50).id
+    own.later(0)
+    before = tasks.FAILED._value.get()
+    waits = []
+    for times in range(1, service.MOST_FAILURES + 1):
+        with db.tenant_session(studio) as session:
+            session.execute(text("UPDATE experiment SET next_look_at = :now"), {"now": clock.now()})
+            outbox.mark_due(session, service.DUE)
+        tasks.look(studio, studio)
+        with db.tenant_session(studio) as session:
+            stuck, fine = queries.get(session, bad), queries.get(session, good)
+            assert (stuck.failures, stuck.looks, stuck.failed_because) == (times, 0, "KeyError")
+            assert (fine.failures, fine.looks) == (0, times)
+            waits.append(stuck.next_look_at - clock.now())
+            campaign = campaigns.get(session, bad)
+            assert (campaign.status == "held") == (times == service.MOST_FAILURES)
+            mark = session.get_one(TenantDue, (studio, service.DUE), populate_existing=True)
+            assert mark.next_due_at == min(stuck.next_look_at, fine.next_look_at)
+    assert waits == [timedelta(minutes=2**n) for n in range(service.MOST_FAILURES)]
+    assert campaign.hold_reason == "experiment_fails: KeyError"
+    assert "A/B-Test" in hold_reasons.sentence(campaign.hold_reason)["de"]
+    assert tasks.FAILED._value.get() == before + service.MOST_FAILURES
+    with db.tenant_session(tenants.b) as session:
+        session.execute(text("UPDATE experiment SET next_look_at = :now"), {"now": clock.now()})
+    tasks.look(tenants.b, tenants.b)
+    with db.tenant_session(tenants.b) as session:
+        assert (queries.get(session, theirs).failures, queries.get(session, theirs).looks) == (0, 1)
+    with db.tenant_session(studio) as session:  # somebody mended it, and resumes
+        session.execute(
+            text("UPDATE experiment SET next_look_at = :now, settings = (SELECT settings FROM experiment "
+                 "WHERE campaign_id = :good) WHERE campaign_id = :bad"), {"now": clock.now(), "good": good, "bad": bad},
+        )  # fmt: skip
+        campaigns.resume(session, bad, actor="t")
+    tasks.look(studio, studio)
+    with db.tenant_session(studio) as session:
+        assert (queries.get(session, bad).failures, queries.get(session, bad).looks) == (0, 1)
+        assert results.of(session, campaigns.get(session, bad)).failures == 0

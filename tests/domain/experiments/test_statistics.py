@@ -58,6 +58,12 @@ def test_sample_ratios_and_corrections_agree(monkeypatch):
         assert statistics.holm(p_values) == pytest.approx(list(multipletests(p_values, method="holm")[1]))
 
 
+def test_an_arm_that_nobody_was_allocated_to_is_no_part_of_the_ratio():
+    assert statistics.sample_ratio_p([1, 0], [1, 0]) == 1.0
+    assert statistics.sample_ratio_p([40, 0, 60], [50, 0, 50]) == statistics.sample_ratio_p([40, 60], [50, 50])
+    assert statistics.sample_ratio_p([1, 1], [2, 0]) == 0.0
+
+
 def test_means_agree():
     dice = random.Random(13)
     for _ in range(300):

@@ -1,4 +1,4 @@
-"""Statistics of segments per day, and the count of unsaved rules on a tenant that is too large to wait for."""
+"""Statistics of segments per day."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -7,12 +7,12 @@ import pytest
 from sqlalchemy import text
 
 from domain.audience import service as audience
-from domain.segments import membership, performance, preview
+from domain.segments import membership, performance
 from domain.segments import service as segments
 from kernel import db
 from kernel.errors import Invalid
 from kernel.ids import new_id
-from models import Conversion, Member, Message, SegmentDay
+from models import Conversion, Message, SegmentDay
 
 NOW = datetime(2026, 3, 29, 10, tzinfo=UTC)  # the day on which summer time begins in Berlin
 VIP = {"kind": "static", "actor": "t"}
@@ -141,26 +141,3 @@ def test_too_many_days_or_the_wrong_order_are_refused(known):
     for first, last in ((NOW.date(), NOW.date() - timedelta(days=1)), (date(2024, 1, 1), NOW.date())):
         with db.tenant_session(tenant_id) as session, pytest.raises(Invalid):
             performance.spans(session, segment_id, first, last, "day")
-
-
-def test_a_count_that_takes_too_long_is_estimated_and_says_so(tenants, monkeypatch):
-    tagged, asked, count = {"type": "tag", "any_of": ["x"]}, [], preview.count
-
-    def slow_at_first(session, condition):
-        asked.append(condition)
-        if len(asked) == 1:
-            session.execute(text("SELECT pg_sleep(60)"))
-        return count(session, condition)
-
-    with db.tenant_session(tenants.b) as session:
-        session.add_all(Member(id=new_id(), tenant_id=tenants.b, tags=["x"]) for _ in range(30))
-    with db.tenant_session(tenants.a) as session:
-        session.add_all(Member(id=new_id(), tenant_id=tenants.a, tags=["x"] if n % 3 == 0 else []) for n in range(300))
-    with db.tenant_session(tenants.a) as session:
-        former = session.execute(text("SHOW statement_timeout")).scalar_one()
-        exact = preview.look(session, tagged)
-        monkeypatch.setattr(preview, "count", slow_at_first)
-        found = preview.look(session, tagged, patience=timedelta(milliseconds=20))
-        for look, is_exact in ((exact, True), (found, False)):
-            assert (look.count, look.exact, len(look.sample)) == (100, is_exact, preview.SHOWN)
-        assert session.execute(text("SHOW statement_timeout")).scalar_one() == former

@@ -191,7 +191,7 @@ def test_time_turns_answers_when_it_is_due(ours, frozen_clock):
         assert inside(ours, segment_id) == expected
 
 
-def test_behaviour_is_asked_again_after_minutes_and_other_rules_never(ours, frozen_clock):
+def test_what_ends_with_a_campaign_is_asked_again_after_an_hour_and_other_rules_never(ours, frozen_clock):
     start = datetime(2026, 3, 27, 12, tzinfo=UTC)
     frozen_clock(start)
     opened = segment(ours, {"type": "campaign", "did": "opened"}, name="O")
@@ -200,7 +200,7 @@ def test_behaviour_is_asked_again_after_minutes_and_other_rules_never(ours, froz
     run(ours)
     with db.tenant_session(ours) as session:
         due = [segments.get(session, each).due_at for each in (opened, plain, nested)]
-    assert due == [start + timedelta(minutes=5), None, start + timedelta(minutes=5)]
+    assert due == [start + timedelta(hours=1), None, start + timedelta(hours=1)]
 
 
 def test_a_hybrid_segment_is_its_rules_and_what_people_said(ours):

@@ -1,5 +1,6 @@
 """Many members due at once: killed in the middle, by several workers, and what the database does for it."""
 
+import re
 import signal
 import threading
 from datetime import timedelta
@@ -20,7 +21,7 @@ from domain.experiments import allocation
 from domain.experiments import drafts as variants
 from domain.experiments.rules import Settings
 from domain.segments import service as segments
-from domain.sequences import run, service
+from domain.sequences import queries, run, service
 from kernel import clock, db, settings
 from kernel.ids import new_id
 
@@ -75,6 +76,24 @@ def totals(tenant_id: UUID) -> tuple[int, int]:
         return tuple(session.execute(text("SELECT count(*), count(DISTINCT member_id) FROM message")).one())
 
 
+_RECOUNTED = text("""
+SELECT coalesce(step, ''), CASE WHEN state = 'active' AND due_at IS NULL THEN 'held' ELSE state END,
+  coalesce(reason, ''), count(*) FROM enrolment GROUP BY 1, 2, 3
+""")
+_COUNTED = text("""
+SELECT step, state, reason, sum(n) FROM enrolment_count WHERE state <> 'passed' GROUP BY 1, 2, 3 HAVING sum(n) <> 0
+""")
+_PASSED = text("SELECT step, sum(n) FROM enrolment_count WHERE state = 'passed' GROUP BY step")
+
+
+def counted(tenant_id: UUID) -> dict[str, int]:
+    """Assert that the counters are what a scan finds; returns how many went on from each step."""
+    with db.tenant_session(tenant_id) as session:
+        scanned, kept = (sorted(map(tuple, session.execute(each))) for each in (_RECOUNTED, _COUNTED))
+        assert kept == scanned
+        return dict(map(tuple, session.execute(_PASSED)))
+
+
 def test_killed_in_the_middle_of_a_batch_nobody_gets_it_twice_and_nobody_is_lost(studio, database):
     sequence_id = due(studio, 70, message("a"), delay("d", days=1), message("b"))
     folder = str(settings.get_settings().data_dir)
@@ -84,6 +103,7 @@ def test_killed_in_the_middle_of_a_batch_nobody_gets_it_twice_and_nobody_is_lost
     move(studio)
     assert totals(studio) == (70, 70)
     assert {(row.step, tuple(row.done)) for row in places(studio, sequence_id)} == {("d", ("a",))}
+    assert counted(studio) == {"a": 70}
 
 
 def test_workers_side_by_side_take_different_members(studio):
@@ -102,6 +122,7 @@ def test_workers_side_by_side_take_different_members(studio):
     move(studio)
     assert totals(studio) == (120, 120)
     assert {row.state for row in places(studio, sequence_id)} == {"completed"}
+    assert counted(studio) == {"a": 120}
     with db.tenant_session(studio) as session:
         told = session.execute(
             text("SELECT sum(jsonb_array_length(payload -> 'member_ids')) FROM domain_event WHERE type = :t"),
@@ -126,6 +147,28 @@ def test_a_batch_asks_as_often_for_many_as_for_few(studio, tenants):
         event.remove(db.engine(), "before_cursor_execute", note)
         counted[n] = len(statements)
     assert counted[400] == counted[20]
+
+
+def test_who_is_where_is_known_without_reading_an_enrolment(studio):
+    sequence_id = due(studio, 3_000, message("a"), delay("d", days=1))
+    asked: list[str] = []
+
+    def ask(_connection, _cursor, statement, *_) -> None:
+        asked.append(statement)
+
+    event.listen(db.engine(), "before_cursor_execute", ask)
+    try:
+        with db.tenant_session(studio) as session:
+            seen = queries.overview(session, service.get(session, sequence_id))
+    finally:
+        event.remove(db.engine(), "before_cursor_execute", ask)
+    assert (seen.enrolments, seen.steps[0].waiting) == ({"active": 3_000}, 3_000)
+    assert len(asked) < 12
+    assert not [each for each in asked if re.search(r"\b(FROM|JOIN) enrolment\b", each)]
+    with db.tenant_session(studio) as session:
+        keys = {"tenant": studio, "sequence": sequence_id}
+        plan = "\n".join(session.execute(text(f"EXPLAIN {queries._COUNTS.text}"), keys).scalars())
+    assert "pk_enrolment_count" in plan
 
 
 def test_the_next_members_come_from_the_index_of_due_ones(studio, analyse):

@@ -17,9 +17,10 @@ from sqlalchemy import text
 from walking import ACTOR, Walk, delay, enrol, got, lines, live, message, of, publish, ready, walk, wanted
 
 from domain.delivery import gate
-from domain.sequences import definition, members, quiet, rehearsal, service
+from domain.delivery import hours as quiet
+from domain.delivery.hours import Hours
+from domain.sequences import definition, members, rehearsal, service
 from domain.sequences.course import Position
-from domain.sequences.quiet import Hours
 from domain.sequences.rehearsal import Subject
 from kernel import clock, db
 from kernel.errors import Invalid

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import make
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 from walking import ACTOR, approve, delay, enrol, got, live, message, move, places, publish, ready, walk, wanted
 
 from domain.audience import service as audience
@@ -13,10 +13,10 @@ from domain.campaigns import service as campaigns
 from domain.consent import service as consents
 from domain.delivery import recovery
 from domain.delivery import service as delivery
-from domain.sequences import entries, service
+from domain.sequences import entries, queries, service
 from kernel import db
 from kernel.errors import Conflict, PlanLimit
-from models import Message
+from models import Enrolment, Message
 
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -331,3 +331,55 @@ def test_an_opt_out_ends_the_wait_at_once(studio):
         delivery.unsubscribe(session, session.query(Message.id).scalar(), source="link")
     move(studio.a)
     assert states(studio.a, sequence_id) == [("exited", "unsubscribed", "d")]
+
+
+def test_it_is_counted_who_is_where_who_went_on_and_who_left_why(studio, frozen_clock):
+    tagged = {"type": "rule", "rule": {"type": "tag", "any_of": ["vip"]}}
+    with db.tenant_session(studio.a) as session:
+        sequence_id = live(
+            session,
+            message("a"),
+            delay("d", days=1),
+            {"type": "condition", "key": "vip", "test": tagged, "yes": "end"},
+            message("b"),
+            delay("e", days=1),
+        )
+        step = UUID(service.get(session, sequence_id).campaigns["b"])
+    ids = people(studio.a, 5)
+    with db.tenant_session(studio.a) as session:
+        audience.get(session, ids[0]).tags = ["vip"]
+    enrol(studio.a, sequence_id, *ids)
+    move(studio.a)
+    with db.tenant_session(studio.a) as session:
+        first = session.execute(select(Message).where(Message.member_id == ids[1])).scalar_one()
+        delivery.unsubscribe(session, first.id, source="link")
+        campaigns.hold(session, step, reason="approval_void")
+        session.execute(
+            text("INSERT INTO conversion (id, tenant_id, external_id, goal, currency, source, attribution, "
+                 "campaign_id, message_id, member_id) "
+                 "VALUES (new_id(), :tenant, 'x', 'buy', 'EUR', 'api', 'message', :campaign, :message, :member)"),
+            {"tenant": studio.a, "campaign": first.campaign_id, "message": first.id, "member": ids[1]},
+        )  # fmt: skip
+        (out,) = (row for row in session.query(Enrolment) if row.member_id == ids[2])
+        entries.leave(session, sequence_id, out.id, actor=ACTOR)
+    walk(studio.a, START + DAY, frozen_clock)
+    with db.tenant_session(studio.a) as session:
+        seen = queries.overview(session, service.get(session, sequence_id))
+        assert seen.enrolments == {"active": 2, "exited": 2, "completed": 1}
+        assert seen.exits == {"unsubscribed": 1, "manual": 1}
+        found = {each.key: (each.waiting, each.held, each.passed, each.exited, each.conversions) for each in seen.steps}
+        assert found == {
+            "a": (0, 0, 5, {}, 1),
+            "d": (0, 0, 3, {"unsubscribed": 1, "manual": 1}, 0),
+            "vip": (0, 0, 3, {}, 0),
+            "b": (2, 2, 0, {}, 0),
+            "e": (0, 0, 0, {}, 0),
+        }
+        service.archive(session, sequence_id, actor=ACTOR)
+        seen = queries.overview(session, service.get(session, sequence_id))
+        assert (seen.enrolments, seen.steps[3].exited) == ({"exited": 4, "completed": 1}, {"archived": 2})
+    with db.tenant_session(studio.b) as session:
+        assert session.execute(text("SELECT count(*) FROM enrolment_count")).scalar_one() == 0
+    with db.tenant_session(studio.a) as session:  # whatever becomes of the sequence, the counter follows
+        session.execute(text("DELETE FROM sequence WHERE id = :id"), {"id": sequence_id})
+        assert session.execute(text("SELECT count(*) FROM enrolment_count")).scalar_one() == 0

@@ -4,14 +4,15 @@ A member's own hour counts where there is evidence and the consent for profiling
 members act most on that weekday, else the planned time. Always within the window, never in quiet hours.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, ScalarSelect, SQLColumnExpression, and_, func, select
+from sqlalchemy import ColumnElement, ScalarSelect, SQLColumnExpression, and_, case, func, select
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.selectable import CTE
 
-from domain.campaigns import schedule
+from domain.campaigns import schedule, zones
 from kernel import clock, db
 from models import Campaign, Consent, MemberHours, SendTimeState, Tenant
 
@@ -31,12 +32,15 @@ def _is_quiet(at: time, begin: time, end: time) -> bool:
     return (at >= begin or at < end) if begin > end else begin <= at < end
 
 
-def of_tenant(session: Session, campaign: Campaign) -> int | None:
-    """Return the hours after the planned time at which the tenant's members act most; None where nothing says so."""
+def of_tenant(session: Session, campaign: Campaign, at: datetime | None = None) -> int | None:
+    """Return the hours after the planned time at which the tenant's members act most; None where nothing says so.
+
+    `at` is the wall time where it is not the planned day.
+    """
     state = session.get(SendTimeState, campaign.tenant_id)
     days = (state.advice if state else {}).get(campaign.channel, {}).get("days", {})
     wish = campaign.schedule or {}
-    at = datetime.fromisoformat(wish["at"])
+    at = at or datetime.fromisoformat(wish["at"])
     weights = [_weight(days, at + timedelta(hours=n)) for n in range((schedule.window(wish) or 0) + 1)]
     best = max(weights)
     return weights.index(best) if best > 0 else None
@@ -46,9 +50,29 @@ def _weight(days: dict[str, list[float]], wall: datetime) -> float:
     return days.get(str(wall.isoweekday()), [0.0] * _DAY)[wall.hour]
 
 
-def offset(session: Session, campaign: Campaign, member_id: SQLColumnExpression[Any]) -> ColumnElement[int]:
-    """Return, as a part of a statement, the hours after the planned time for a member of the statement."""
-    return func.coalesce(_own(session, campaign, member_id), of_tenant(session, campaign) or 0)
+def chosen(
+    session: Session,
+    campaign: Campaign,
+    rounds: Mapping[int, Mapping[str | None, datetime]],
+    zone: SQLColumnExpression[str | None],
+    member_id: SQLColumnExpression[Any],
+    *,
+    at: datetime | None = None,
+) -> ColumnElement[datetime]:
+    """Return the instant for a member of a statement: the planned one, or so many hours later where that is better.
+
+    `rounds` are the instants per zone, by the hours after the planned time: 0, and those of the plan's window. `at` is
+    the wall time where it is not the planned day.
+    """
+    planned = rounds[0]
+    begin = zones.choose(session, planned, zone, member_id)
+    if len(rounds) == 1:
+        return begin
+    offset = func.coalesce(_own(session, campaign, member_id), of_tenant(session, campaign, at) or 0)
+    if all(at == planned[name] + timedelta(hours=n) for n, found in rounds.items() for name, at in found.items()):
+        return begin + func.make_interval(0, 0, 0, 0, offset)
+    by_offset = {n: zones.choose(session, found, zone, member_id) for n, found in rounds.items() if n}
+    return case(by_offset, value=offset, else_=begin)  # a clock is changed meanwhile
 
 
 def _own(session: Session, campaign: Campaign, member_id: SQLColumnExpression[Any]) -> ScalarSelect[int]:
