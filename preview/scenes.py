@@ -13,7 +13,7 @@ from domain.campaigns import service as campaigns
 from domain.content import blocks, cohorts, slots, versions
 from domain.content.member_values import MemberFacts, usable_name
 from domain.conversations import insights
-from domain.delivery import materialise, render, texts
+from domain.delivery import reach, render, texts
 from domain.identity import tenants
 from kernel import clock
 from models import Campaign, DraftRevision, Member, PreviewLink, Tenant
@@ -41,7 +41,7 @@ def read(session: Session, link: PreviewLink) -> Scene:
     """Read what a link shows; without a rendering where the content cannot be rendered."""
     campaign = campaigns.get(session, link.campaign_id)
     revision = revisions.get(session, campaign.id, link.revision_id)
-    languages, fallback = materialise.languages_of(session, campaign, revision.id)
+    languages, fallback = reach.languages_of(session, campaign, revision.id)
     mails = written = None
     with suppress(blocks.BadContent, slots.BadSlot):
         if campaign.channel == "email":

@@ -6,9 +6,8 @@ from sqlalchemy.orm import Session
 
 from domain.campaigns import best_times, content_templates, grounds, revisions
 from domain.content import versions
-from domain.delivery import cost, gate
+from domain.delivery import cost, gate, reach
 from domain.delivery.cost import Estimate
-from domain.delivery.materialise import languages_of
 from domain.delivery.rules import Reason
 from domain.experiments import rules as comparing
 from domain.senders import health
@@ -37,18 +36,8 @@ class FlightCheck:
 
 def check(session: Session, campaign: Campaign) -> FlightCheck:
     """Count who would get the campaign now, and say what is missing."""
-    languages, fallback = languages_of(session, campaign, campaign.approved_revision_id or campaign.current_revision_id)
-    judged = gate.eligibility(
-        campaign.audience,
-        session=session,
-        tenant_id=campaign.tenant_id,
-        channel=campaign.channel,
-        languages=languages,
-        fallback=fallback,
-        now=None,
-        cap=gate.cap_of(session),
-        account_id=content_templates.account_of(session, campaign),
-    )
+    revision_id = campaign.approved_revision_id or campaign.current_revision_id
+    judged = reach.of(session, campaign, revision_id, cap=gate.cap_of(session))
     rows = session.execute(gate.per_reason(judged)).all()
     counts: dict[str | None, int] = {row[0]: row[1] for row in rows}
     problems = _problems(session, campaign)

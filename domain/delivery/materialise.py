@@ -27,32 +27,23 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.selectable import CTE
 
 from domain.audience import selection
-from domain.campaigns import content_templates, revisions, zones
+from domain.campaigns import revisions, zones
 from domain.campaigns import service as campaigns
 from domain.campaigns.lifecycle import Status
-from domain.delivery import cost, gate, links, local
+from domain.delivery import cost, gate, links, local, reach
 from domain.delivery.rules import Reason
 from domain.experiments import allocation
 from domain.experiments import rules as comparing
 from domain.experiments import service as experiments
 from domain.segments import refresh
-from kernel import clock, db, outbox
-from models import Campaign, CampaignCount, CampaignPart, Message, MessageEvent, Segment, Tenant
+from kernel import clock, outbox
+from models import Campaign, CampaignCount, CampaignPart, Message, MessageEvent, Segment
 
 _MANY = 500  # from here on the planner of the claims must know how the table has changed
 _NEVER_COUNTED = text(
     "SELECT bool_or(reltuples < 0) FROM pg_class WHERE oid IN ('member'::regclass, 'consent'::regclass)"
 )
 DRIFT = 0.05  # an audience that grew or shrank by more since the approval is asked about again
-
-
-def languages_of(session: Session, campaign: Campaign, revision_id: UUID | None) -> tuple[list[str], str]:
-    """Return the languages of the content and the one for members who prefer another."""
-    own = session.get_one(Tenant, db.tenant_of(session)).language
-    if revision_id is None:
-        return [own], own
-    known = list(revisions.get(session, campaign.id, revision_id).content_json.get("languages", {}))
-    return known, own if own in known else known[0]
 
 
 def materialise(session: Session, campaign_id: UUID) -> bool:
@@ -129,19 +120,8 @@ def _affordable(session: Session, campaign: Campaign) -> bool:
 
 
 def _insert(session: Session, campaign: Campaign) -> int:
-    languages, fallback = languages_of(session, campaign, campaign.approved_revision_id)
-    judged = gate.eligibility(
-        campaign.audience,
-        session=session,
-        tenant_id=campaign.tenant_id,
-        channel=campaign.channel,
-        languages=languages,
-        fallback=fallback,
-        now=None,
-        cap=gate.cap_of(session),
-        account_id=content_templates.account_of(session, campaign),
-        parts=selection.part_bits(session, campaign.audience),
-    )
+    parts, cap = selection.part_bits(session, campaign.audience), gate.cap_of(session)
+    judged = reach.of(session, campaign, campaign.approved_revision_id, cap=cap, parts=parts)
     judged = _allocated(session, campaign, judged)
     waits = func.coalesce(judged.c.reason == Reason.WAITS_FOR_WINNER, literal(False))
     blocked = judged.c.reason.is_not(None) & ~waits

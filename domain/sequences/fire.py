@@ -10,17 +10,16 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningInsert
 from sqlalchemy.sql.selectable import CTE
 
-from domain.campaigns import content_templates, revisions
+from domain.campaigns import revisions
 from domain.campaigns import service as campaigns
-from domain.delivery import gate, supply
-from domain.delivery.materialise import languages_of
+from domain.delivery import reach, supply
 from domain.delivery.rules import Reason
 from domain.experiments import allocation
 from domain.experiments import rules as comparing
 from domain.sequences import limits
 from domain.sequences.facts import Clock, Person
 from domain.sequences.step_campaigns import EVERYBODY
-from kernel import db, outbox
+from kernel import outbox
 from models import Campaign, Message, MessageEvent
 
 
@@ -52,18 +51,8 @@ def fire(session: Session, campaign_id: UUID, people: Sequence[Person], known: M
 
 
 def _judged(session: Session, campaign: Campaign, people: Sequence[Person]) -> CTE:
-    languages, fallback = languages_of(session, campaign, campaign.approved_revision_id)
     chosen = {**EVERYBODY, "kind": "selected", "member_ids": [str(each.member_id) for each in people]}
-    return gate.eligibility(
-        chosen,
-        session=session,
-        tenant_id=db.tenant_of(session),
-        channel=campaign.channel,
-        languages=languages,
-        fallback=fallback,
-        now=None,
-        account_id=content_templates.account_of(session, campaign),
-    )
+    return reach.of(session, campaign, campaign.approved_revision_id, audience=chosen)
 
 
 def _passes(people: Sequence[Person], known: Mapping[UUID, Clock]) -> CTE:

@@ -13,9 +13,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from domain.audience import service as audience
-from domain.campaigns import content_templates
 from domain.campaigns import service as campaigns
-from domain.delivery import gate, rules
+from domain.delivery import gate, reach, rules
 from domain.delivery import hours as opening_hours
 from domain.delivery.hours import Hours
 from domain.segments import rules as segment_rules
@@ -93,10 +92,7 @@ def _refused(session: Session, row: Row, version: Definition, member_id: UUID) -
     found = {}
     for step in version.messages():
         campaign = campaigns.get(session, UUID(row.campaigns[step.key]))
-        judged = gate.eligibility(
-            chosen, tenant_id=row.tenant_id, channel=step.channel, languages=[], fallback="de", now=None,
-            session=session, account_id=content_templates.account_of(session, campaign),
-        )  # fmt: skip
+        judged = reach.of(session, campaign, None, audience=chosen)
         reason = next((reason for reason, _ in session.execute(gate.per_reason(judged))), None)
         if reason is not None:
             found[step.key] = str(reason)

@@ -11,7 +11,7 @@ from sqlalchemy import select, text
 
 from domain.campaigns import service as campaigns
 from domain.consent import service as consents
-from domain.delivery import claim, flight, gate, marks, materialise, queries, service, supply
+from domain.delivery import claim, flight, gate, marks, materialise, queries, reach, service, supply
 from domain.delivery.answers import Answer, Start
 from domain.delivery.rules import Reason
 from kernel import clock, db
@@ -97,7 +97,7 @@ def test_the_flight_check_names_exactly_the_people_who_get_it(studio):
                                 source="t", actor="t", evidence={})  # fmt: skip
         campaign = make.started(session)
         checked = flight.check(session, campaign)
-        languages, fallback = materialise.languages_of(session, campaign, campaign.approved_revision_id)
+        languages, fallback = reach.languages_of(session, campaign, campaign.approved_revision_id)
         judged = gate.eligibility(campaign.audience, tenant_id=studio, channel="email", languages=languages,
                                   fallback=fallback, now=None)  # fmt: skip
         foretold = {row.member_id: row.reason for row in session.execute(select(judged))}

@@ -46,6 +46,16 @@ def run(tenant_id):
     return looked + refresh.run(tenant_id)
 
 
+def rest(tenant_id):
+    """Run until nothing rings: a transaction elsewhere on the server keeps a ring for as long as it is open."""
+    rings = text("SELECT count(*) FROM change_bell WHERE tenant_id = :tenant")
+    for _ in range(500):
+        run(tenant_id)
+        with db.all_tenants_session("test") as session:
+            if not session.execute(rings, {"tenant": tenant_id}).scalar_one():
+                return
+
+
 def inside(tenant_id, segment_id):
     with db.tenant_session(tenant_id) as session:
         places = segments.places_of(segments.get(session, segment_id))
@@ -101,7 +111,7 @@ def test_a_change_wakes_the_worker_for_its_tenant_alone(ours, tenants):
     segment_id = segment(ours)
     segment(tenants.b)
     for tenant_id in (ours, tenants.b):
-        run(tenant_id)
+        rest(tenant_id)
     assert rung() == set()
     with db.tenant_session(ours) as session:
         make.member(session, "new@example.org", tags=["yoga"])
@@ -109,6 +119,7 @@ def test_a_change_wakes_the_worker_for_its_tenant_alone(ours, tenants):
     settled()
     TASKS["segments.refresh"](ours, ours)
     assert len(inside(ours, segment_id)) == 2
+    rest(ours)
     assert rung() == set()
 
 
