@@ -5,6 +5,7 @@ from datetime import timedelta
 from math import comb, sqrt
 
 import pytest
+from conftest import settled
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import insert, update
@@ -42,6 +43,7 @@ def test_differences_are_of_the_same_wholes_and_machines_click_for_nobody(tenant
     with db.tenant_session(tenants.a) as session:
         one = with_events(session, tenants.a, "Eins", 400, 120, 20)
         two = with_events(session, tenants.a, "Zwei", 200, 62, 40)
+    settled()
     with db.tenant_session(tenants.a) as session:
         found = comparison.compare(session, [one.id, two.id, one.id])
         shares = [{name: (each.n, each.of) for name, each in column.shares.items()} for column in found.columns]
