@@ -120,7 +120,7 @@ def get_vocabulary(session: TenantSession, _who: Reader) -> VocabularyOut:
 @router.post("/preview")
 def preview_rules(payload: RulesIn, session: TenantSession, _who: Reader) -> LookOut:
     """Count and sample whom unsaved rules mean, and say them as a sentence; quick enough to ask while typing."""
-    found = preview.look(session, payload.rules)
+    found = preview.look(session, payload.rules, quick=payload.quick)
     sample = [PersonOut.of(member) for member in found.sample]
     warnings = list(attributes.problems(session, language.read(payload.rules)))
     return LookOut(

@@ -99,6 +99,13 @@ class RemovedOut(Output):
 
 class RulesIn(Input):
     rules: Rules
+    quick: Annotated[
+        bool,
+        Field(
+            description="Of more than 50,000 members only the sample is asked, also where it holds next to nobody: the "
+            "answer while somebody types. Ask without it once they rest."
+        ),
+    ] = False
 
 
 class RuleIn(Input):

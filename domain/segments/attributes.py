@@ -57,7 +57,7 @@ def _is_known(session: Session, name: str, kind: str) -> bool:
     known = rules.AttributeRule(type="attribute", name=name, kind=kind, op="known")
     condition = resolve.Resolver(session, moment.of(session)).condition(known)
     found = resolve.members(session, condition)
-    few = Member.draw < preview.draw(session).width
+    few = Member.draw < preview.width(session)
     return any(session.execute(select(each.exists())).scalar_one() for each in (found.where(few), found))
 
 
@@ -77,5 +77,5 @@ def _words(session: Session, name: str, kind: str) -> str:
 
 def names(session: Session) -> Sequence[str]:
     """Return the names of attributes that members have, in order; of many members those that a sample of them has."""
-    asked = {"tenant": db.tenant_of(session), "width": preview.draw(session).width}
+    asked = {"tenant": db.tenant_of(session), "width": preview.width(session)}
     return session.execute(_NAMES, asked).scalars().all()

@@ -8,7 +8,9 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
+    FromClause,
     Numeric,
     Select,
     Uuid,
@@ -30,7 +32,6 @@ from domain.segments.moment import Moment
 from models import Activity, Consent, ContactPoint, Conversion, Member, MemberInsight, Message, Purchase
 
 _DATES = {"joined_on", "left_on"}
-_DAY_TEXT = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 
 Condition = ColumnElement[bool]
 OfSegment = Callable[[UUID], Condition]
@@ -114,7 +115,7 @@ class Compiler:
         if rule.kind == "flag":
             return _case(kind == "boolean", true() if rule.op == "known" else words == str(rule.value).lower())
         if rule.kind == "day":
-            is_day = and_(kind == "string", words.op("~")(_DAY_TEXT))
+            is_day = and_(kind == "string", words.op("~")(rules.DAY_TEXT))
             return _case(is_day, true() if rule.op == "known" else _order(words.collate("C"), rule.op, rule.value))
         return _case(kind == "string", true() if rule.op == "known" else _text(words, rule.op, [str(rule.value)]))
 
@@ -128,7 +129,7 @@ class Compiler:
         held = self._owned(ContactPoint).where(ContactPoint.channel == rule.channel)
         if rule.domains is not None:
             domain = func.split_part(ContactPoint.address_norm, "@", -1)
-            held = held.where(domain.in_([each.lower() for each in rule.domains]))
+            held = held.where(domain.in_(rules.written(rule.domains)))
         return has(held)
 
     @condition.register
@@ -157,10 +158,11 @@ class Compiler:
         if rule.currency is not None:
             rows = rows.where(Purchase.currency == rule.currency)
         if rule.measure == "days_since":
-            return has(rows.group_by(Purchase.member_id).having(self._last(rule)))
+            return _once(rows.group_by(Purchase.member_id).having(self._last(rule)))
         if rule.measure == "count":
             return self._counted(rows, Purchase, rule.op, rule.amount)
-        return self._measured(rows.group_by(Purchase.member_id), func.sum(Purchase.amount_minor), rule.op, rule.amount)
+        total = func.sum(Purchase.amount_minor, type_=BigInteger)
+        return self._measured(rows.group_by(Purchase.member_id), total, rule.op, rule.amount)
 
     def _last(self, rule: rules.PurchaseRule) -> Condition:
         """Say so many days since the last purchase by the two midnights around that day."""
@@ -185,6 +187,8 @@ class Compiler:
             }[rule.did]
             rows = self._since(self._owned(Message), at, rule.in_last_days)
             rows = rows.where(at.is_not(None), Message.member_id.is_not(None), Message.campaign_id.is_not(None))
+            if rule.did == "received":
+                rows = rows.where(Message.state.in_(rules.RECEIVED))
             campaign = Message.campaign_id
         return has(rows if rule.campaign_id is None else rows.where(campaign == rule.campaign_id))
 
@@ -214,19 +218,27 @@ class Compiler:
             return has(rows)
         if number == 0 and op != "at_least":
             return not_(has(rows))
-        return self._measured(rows.group_by(entity.member_id), func.count(), op, number)
+        return self._measured(rows.group_by(entity.member_id), func.count(type_=BigInteger), op, number)
 
     def _measured(self, rows: Select[UUID], measure: Any, op: str, number: int) -> Condition:
         """Compare per member; those without a row have zero, so they count where zero does."""
         holds = _order(measure, op, number)
         if _compare(0, op, number):
-            return not_(has(rows.having(not_(holds))))
-        return has(rows.having(holds))
+            return not_(_once(rows.having(not_(holds))))
+        return _once(rows.having(holds))
+
+
+def _once(rows: Select[UUID]) -> Condition:
+    """Say the same of rows that are added up per member: once, where each process of a parallel plan would do it."""
+    return _among(rows.cte().prefix_with("MATERIALIZED"))
 
 
 def has(rows: Select[UUID]) -> Condition:
     """Say that a member is among the members of some rows: joined where it can be, also under `not` (IN could not)."""
-    found = rows.subquery()
+    return _among(rows.subquery())
+
+
+def _among(found: FromClause) -> Condition:
     return select(found.c.member_id).where(found.c.member_id == Member.id).correlate(Member).exists()
 
 

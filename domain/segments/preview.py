@@ -24,7 +24,8 @@ SAMPLED = 3_000
 RARE = 20  # hits in the sample, from which on it says enough
 PATIENCE = timedelta(milliseconds=1_500)
 _RARELY = timedelta(milliseconds=500)  # for everybody of a large tenant
-_GLANCE = DRAWS // 64  # how many of the draws say how large a tenant is
+_GLANCE = DRAWS // 64  # how many of the draws say roughly how large a tenant is
+_TALLIED = 100_000  # members that say it well
 _CERTAIN = 1.96  # standard deviations, for 95 of 100
 _TIMEOUT = text("SELECT current_setting('statement_timeout')")
 _SET_TIMEOUT = text("SELECT set_config('statement_timeout', :value, true)")
@@ -53,17 +54,17 @@ def count(session: Session, condition: ColumnElement[bool]) -> int:
         ).scalar_one()
 
 
-def look(session: Session, rule: Any, *, patience: timedelta = PATIENCE) -> Look:
+def look(session: Session, rule: Any, *, quick: bool = False, patience: timedelta = PATIENCE) -> Look:
     """Count and sample whom an unsaved rule means.
 
     Of a tenant of many members a sample is asked; where it holds next to nobody whom the rule means, everybody, unless
-    that takes longer than `patience`. Raises Invalid for a rule that cannot be used.
+    that takes longer than `patience` or it should be `quick`. Raises Invalid for a rule that cannot be used.
     """
     read, at = rules.read(rule), moment.of(session)
     condition = resolve.Resolver(session, at).condition(read)
     chosen = draw(session)
     drawn = _drawn(session, read, at, chosen) if chosen.width < DRAWS else None
-    if drawn is not None and len(drawn) >= RARE:
+    if drawn is not None and (quick or len(drawn) >= RARE):
         return _estimated(session, drawn, chosen)
     patience = patience if drawn is None else min(patience, _RARELY)
     former = session.execute(_TIMEOUT).scalar_one()
@@ -102,11 +103,21 @@ class Draw(NamedTuple):
 def draw(session: Session) -> Draw:
     """Return a draw of about SAMPLED members, or of all where they are few enough to be asked."""
     seen = _below(session, _GLANCE)
-    if seen * DRAWS <= FEW * _GLANCE:
-        everybody = _below(session, DRAWS)
-        return Draw(DRAWS, everybody, everybody, 0.0)
-    width = max(1, SAMPLED * _GLANCE // seen)
-    return Draw(width, _below(session, width), seen * DRAWS / _GLANCE, seen**-0.5)
+    chosen = _width(seen)
+    wider = DRAWS if chosen == DRAWS else min(DRAWS, _TALLIED * _GLANCE // seen)
+    tallied = _below(session, wider)
+    error = ((1 - wider / DRAWS) / max(tallied, 1)) ** 0.5
+    members = tallied if chosen == wider else _below(session, chosen)
+    return Draw(chosen, members, tallied * DRAWS / wider, error)
+
+
+def width(session: Session) -> int:
+    """Return below which of the DRAWS the members lie that `draw` chooses; all of them where that is DRAWS."""
+    return _width(_below(session, _GLANCE))
+
+
+def _width(seen: int) -> int:
+    return DRAWS if seen * DRAWS <= FEW * _GLANCE else max(1, SAMPLED * _GLANCE // seen)
 
 
 def _below(session: Session, width: int) -> int:
@@ -136,7 +147,7 @@ def _estimated(session: Session, hits: Sequence[UUID], draw: Draw) -> Look:
         exact=draw.width == DRAWS,
         sample=_people(session, hits[:SHOWN]),
         low=int(max(0, share - spread) * draw.everybody),
-        high=int(min(1, high) * draw.everybody) + 1,
+        high=int(min(1 + _CERTAIN * draw.error, high) * draw.everybody) + 1,
     )
 
 
