@@ -4,10 +4,11 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
 from api import doors, errors
+from api.areas import areas
 from api.hook_door import HookDoor
 from api.middleware import Envelope
 from api.routes import (
@@ -42,6 +43,8 @@ from api.routes import (
 )
 from api.schemas.base import ProblemDocument
 from api.tracking_door import TrackingDoor
+
+_PREFIX = "/api/v1"
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -78,6 +81,22 @@ class Service(FastAPI):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._door(scope, receive, send)
 
+    def openapi(self) -> dict[str, Any]:
+        """Return the document, made once: a refusal has one media type, and an example that shows its members."""
+        if self.openapi_schema is None:
+            for operations in super().openapi()["paths"].values():
+                for operation in operations.values():
+                    for status, answer in operation["responses"].items():
+                        _as_problem(int(status), answer.get("content", {}))
+        return super().openapi()
+
+
+def _as_problem(status: int, content: dict[str, Any]) -> None:
+    """Move the schema of a refusal from the media type that the framework assumes to the one that is sent."""
+    if errors.MEDIA_TYPE in content:
+        schema = content.pop("application/json", {}).get("schema", {})
+        content[errors.MEDIA_TYPE] = {"schema": schema, "example": errors.example(status)}
+
 
 def create_app(lifespan: Lifespan | None = None) -> FastAPI:
     """Return the API; every operation lives under /api/v1, public doors and health beside it."""
@@ -89,8 +108,7 @@ def create_app(lifespan: Lifespan | None = None) -> FastAPI:
         redoc_url=None,
         lifespan=doors.lifespan_of(lifespan),
     )
-    version = APIRouter(prefix="/api/v1", responses=_PROBLEMS)
-    for router in (
+    routers = (
         tracking.public,
         money.router,
         campaigns.router,
@@ -126,9 +144,9 @@ def create_app(lifespan: Lifespan | None = None) -> FastAPI:
         agent_tasks.router,
         agent_tasks.words,
         agent_tasks.turns,
-    ):
-        version.include_router(router)
-    app.include_router(version)
+    )
+    for area in areas(_PREFIX, routers):
+        app.include_router(area, prefix=_PREFIX, responses=_PROBLEMS)
     app.include_router(public.router)
     app.include_router(hooks.router)
     app.include_router(health.router)

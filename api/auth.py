@@ -11,20 +11,30 @@ from domain.identity.service import Principal
 from kernel.errors import Forbidden, Unauthorised
 
 _bearer = HTTPBearer(auto_error=False, description="`Authorization: Bearer ariia_live_…` (API key) or a session token")
+Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 
-def principal_of(
-    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
-) -> Principal:
+def principal_of(request: Request, credentials: Credentials) -> Principal:
     """Return the principal of the request; raises Unauthorised."""
-    known = getattr(request.state, "principal", None)
-    if isinstance(known, Principal):
+    known = known_of(request)
+    if known is not None:
         return known
-    if credentials is None:
-        raise Unauthorised("Send an API key as 'Authorization: Bearer …'.", code="no_key")
-    principal = identity.authenticate(credentials.credentials)
+    principal = identity.authenticate(secret_of(credentials))
     request.state.principal = principal
     return principal
+
+
+def known_of(request: Request) -> Principal | None:
+    """Return the principal where this request has asked already."""
+    known = getattr(request.state, "principal", None)
+    return known if isinstance(known, Principal) else None
+
+
+def secret_of(credentials: HTTPAuthorizationCredentials | None) -> str:
+    """Return the key or token that was sent; raises Unauthorised where there is none."""
+    if credentials is None:
+        raise Unauthorised("Send an API key as 'Authorization: Bearer …'.", code="no_key")
+    return credentials.credentials
 
 
 CurrentPrincipal = Annotated[Principal, Depends(principal_of)]

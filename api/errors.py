@@ -46,6 +46,35 @@ def problem(request: Request, status: int, code: str, detail: str, **extra: Any)
     return JSONResponse({**body, **extra}, status_code=status, media_type=MEDIA_TYPE, headers=headers)
 
 
+_EXAMPLES: dict[int, tuple[str, str, dict[str, Any]]] = {
+    400: ("bad_request", "There was an error parsing the body.", {}),
+    401: ("bad_key", "This key is unknown, expired or revoked. Issue another one.", {}),
+    402: (
+        "plan_limit",
+        "The plan starter allows 1 broadcast a month; 1 is used. Way out: upgrade to professional or wait.",
+        {"limit": "broadcasts", "allowed": 1, "used": 1, "resets_at": "2026-11-30T23:00:00+00:00",
+         "lifted_by": "professional"},
+    ),
+    403: ("missing_scope", "This key lacks the scope 'campaigns:write'. Issue one that has it.",
+          {"scope": "campaigns:write"}),
+    404: ("not_found", "There is no campaign with this id here. Check the id and the key's tenant.",
+          {"thing": "campaign"}),
+    409: ("illegal_step", "A campaign that is sent cannot pause. Possible now: retry_failed.",
+          {"verb": "pause", "state": "sent", "allowed": ["retry_failed"]}),
+    413: ("too_large", "The body is too large.", {}),
+    422: ("invalid", "name: Field required",
+          {"errors": [{"field": "name", "detail": "Field required", "code": "missing"}]}),
+    503: ("database_unavailable", "The database does not answer or took too long. Try again soon.", {}),
+}  # fmt: skip
+
+
+def example(status: int) -> dict[str, Any]:
+    """Return a refusal as it may be sent with this status, for the OpenAPI document."""
+    code, detail, extra = _EXAMPLES[status]
+    known = {"type": f"/problems/{code}", "title": _TITLES[status], "status": status, "code": code, "detail": detail}
+    return {**known, "request_id": "01a1ff84-4a96-7b03-a760-d0318e2139e6", **extra}
+
+
 def _refusal(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, AriiaError)  # noqa: S101 - registered for this class
     return refused(request, error)
@@ -94,7 +123,8 @@ def _path(location: tuple[Any, ...]) -> str:
     return ".".join(parts) or str(location[0])
 
 
-def _http(request: Request, error: Exception) -> JSONResponse:
+def http_refusal(request: Request, error: Exception) -> JSONResponse:
+    """Build the problem document of what the router or a dependency refused."""
     assert isinstance(error, HTTPException)  # noqa: S101
     code = {404: "not_found", 405: "method_not_allowed", 400: "bad_request"}.get(error.status_code, "refused")
     response = problem(request, error.status_code, code, str(error.detail))
@@ -128,7 +158,7 @@ def install(app: FastAPI) -> None:
     """Register the one handler per kind of error."""
     app.add_exception_handler(AriiaError, _refusal)
     app.add_exception_handler(RequestValidationError, _validation)
-    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(HTTPException, http_refusal)
     app.add_exception_handler(StaleDataError, _stale)
     app.add_exception_handler(DataError, _data)
     app.add_exception_handler(OperationalError, _database)

@@ -1,17 +1,16 @@
 """`Idempotency-Key` on POST: the first answer is kept and repeated (draft-ietf-httpapi-idempotency-key-header)."""
 
 import hashlib
-from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from typing import Any
 
 from fastapi import Request, Response
-from fastapi.routing import APIRoute
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from starlette.concurrency import run_in_threadpool
 
 from api import errors
+from api.threads import Handler, ThreadRoute
 from domain.identity import service as identity
 from domain.identity.service import Principal
 from kernel import db
@@ -23,10 +22,8 @@ _LONGEST = 255
 _LEASE = timedelta(seconds=60)
 _KEPT = timedelta(hours=24)
 
-Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
-
-class IdempotentRoute(APIRoute):
+class IdempotentRoute(ThreadRoute):
     """A POST with the header runs once; repeats get the first answer, another payload gets 422."""
 
     def get_route_handler(self) -> Handler:

@@ -39,7 +39,8 @@ DIST = _ROOT / "console" / "assets" / "dist"
 LANGUAGES = ("de", "en")
 THEMES = ("light", "dark")
 # The query parameters that say how a page is looked at; links and forms keep them.
-_CHOICES = frozenset({"member", "lang", "view", "dark", "images", "facts", "l", "theme"})
+_CHOICES = frozenset({"member", "lang", "view", "dark", "images", "facts", "variant", "l", "theme"})
+_QUALITY = re.compile(r"\bq=([01](?:\.\d{0,3})?)")
 _LOCALES = {"de": "de_DE", "en": "en_GB"}
 
 # The lines that domain.knowledge.sources writes of an offer.
@@ -116,6 +117,20 @@ def choose_language(request: Request, tenant: str | None = None) -> str:
         return negotiate_locale(preferred, LANGUAGES, sep="-") or LANGUAGES[0]
     except (UnknownLocaleError, ValueError):
         return LANGUAGES[0]
+
+
+def for_people(request: Request) -> bool:
+    """Return whether a browser asks: its Accept names HTML, and nothing of JSON that it would rather have.
+
+    Programs that take anything (`*/*`, or no Accept) are none (RFC 9110, 12.5.1).
+    """
+    weights: dict[str, float] = {}
+    for part in request.headers.get("accept", "").split(",")[:20]:
+        name, _, options = part.partition(";")
+        found = _QUALITY.search(options)
+        weights[name.strip().lower()] = float(found[1]) if found else 1.0
+    html = weights.get("text/html", 0.0)
+    return html > 0 and all(html >= weights.get(name, 0.0) for name in ("application/json", "application/problem+json"))
 
 
 def choose_theme(request: Request) -> str | None:

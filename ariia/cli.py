@@ -195,7 +195,27 @@ def main() -> None:
         names.check()
     except names.ShadowedName as error:
         sys.exit(str(error))
-    app()
+    try:
+        app()
+    except Exception as error:
+        reason = _no_database(error)
+        if reason is None:
+            raise
+        sys.exit(reason)
+
+
+def _no_database(error: Exception) -> str | None:
+    """Return why the database cannot be opened and the way out; None for every other error."""
+    from sqlalchemy.exc import OperationalError  # noqa: PLC0415
+
+    from ariia.embedded.programs import CannotRun  # noqa: PLC0415
+    from ariia.migrate import SuperuserRefused  # noqa: PLC0415
+
+    if isinstance(error, CannotRun | SuperuserRefused):
+        return str(error)
+    if isinstance(error, OperationalError):
+        return f"The database of ARIIA_DATABASE_URL does not answer as it should: {str(error.orig).strip()}"
+    return None
 
 
 if __name__ == "__main__":

@@ -7,17 +7,14 @@ certificate. 250 is answered after the mail is committed; whoever sends to an ad
 
 import asyncio
 import ssl
-import threading
-from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 from uuid import UUID
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from ariia.certificate import Certificate
 from ariia.embedded.conversation import Conversation
+from ariia.embedded.listening import Listener
 from domain.delivery import return_path
 from domain.returns import mail
 from kernel import db, log
@@ -29,50 +26,18 @@ _MOST_KNOWN = 10_000
 _UNKNOWN = "550 5.1.1 No such return path"
 
 
-class Door:
+class Door(Listener):
     """A running door; `ports` are those it listens on. `stop` ends it."""
 
     def __init__(
         self, domain: str, listen: str | None, lmtp: str | None, certificate: Certificate | None = None
     ) -> None:
+        super().__init__("inbound")
         self.ports: dict[str, int] = {}
         self._host = _Host(domain)
         self._listen, self._lmtp = listen, lmtp
         self._certificate = certificate
-        self._thread = threading.Thread(target=self._run, name="inbound", daemon=True)
-        self._settled = threading.Event()
-        self._failure: Exception | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._end: asyncio.Event | None = None
         self._open = 0
-
-    def start(self) -> Self:
-        """Listen; raises OSError when an address is taken."""
-        self._thread.start()
-        self._settled.wait()
-        if self._failure is not None:
-            raise self._failure
-        return self
-
-    def stop(self) -> None:
-        """Stop listening and close what is open; a second call does nothing."""
-        if self._loop is not None and self._end is not None:
-            with suppress(RuntimeError):  # the loop has ended already
-                self._loop.call_soon_threadsafe(self._end.set)
-            self._thread.join()
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.stop()
-
-    def _run(self) -> None:
-        try:
-            asyncio.run(self._serve())
-        except Exception as error:  # noqa: BLE001 - handed to whoever waits for the start
-            self._failure = error
-            self._settled.set()
 
     async def _serve(self) -> None:
         servers: list[asyncio.Server] = []
@@ -81,9 +46,7 @@ class Door:
                 servers.append(await self._bind("smtp", self._listen, lmtp=False))
             if self._lmtp:
                 servers.append(await self._bind("lmtp", self._lmtp, lmtp=True))
-            self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
-            self._settled.set()
-            await self._end.wait()
+            await self._until_stopped()
         finally:
             for server in servers:
                 server.close()

@@ -7,7 +7,7 @@ from rich.console import Console
 from domain.identity import tenants
 from domain.plans import service as plans
 from domain.plans import words
-from domain.plans.catalog import FEATURES, LIMITS, Tier
+from domain.plans.catalog import FEATURES, FOLLOW_UPS, LIMITS, Tier
 from domain.tiers import service as tiers
 from domain.tiers.consequences import Outlook, Step
 from kernel import db
@@ -64,7 +64,14 @@ def _print(outlook: Outlook) -> None:
     for verb, things in told:
         for thing in things:
             _say(f"  {thing.kind} '{thing.name}' {verb}")
-    _say("  What is approved or promised keeps its place; nothing is deleted.")
+    _say("  What is approved keeps its broadcast; nothing is deleted.")
+    if any(step.key == FOLLOW_UPS.key and _is_less(step) for step in outlook.steps):
+        _say("  Of what was promised in a chat the first go out, as many as the new plan has in a month.")
+
+
+def _is_less(step: Step) -> bool:
+    """Return whether a limit goes down; None is no limit."""
+    return step.after is not None and (step.before is None or int(step.after) < int(step.before))
 
 
 def _label(step: Step) -> str:

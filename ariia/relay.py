@@ -3,7 +3,7 @@
 The rows are the truth. A call that is lost is rung again; one that is doubled finds nothing to do.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from uuid import UUID
 
 from sqlalchemy import func, select, text
@@ -19,6 +19,18 @@ from models import TenantDue
 Ring = Callable[[str, UUID, UUID, UUID | None], None]
 _MOST_TENANTS = 200
 _FOLLOWERS = ("segments.refresh", "sequences.run")  # the tasks that read what happened to members
+_TASK_OF = {
+    "webhooks": "webhooks.deliver",
+    "follow_ups": "follow_ups.run",
+    membership.DUE: "segments.refresh",
+    refresh.BEHAVIOUR: "segments.behave",
+    "sequences": "sequences.run",
+    "experiments": "experiments.look",
+    "send_times": "send_times.count",
+    vectors.DUE: "knowledge.embed",
+    "analytics": "analytics.count",
+    retention.DUE: retention.TASK,
+}
 _HIDDEN_SECONDS = 120
 _LONGEST_WAIT = 3_600
 
@@ -55,6 +67,14 @@ def _due(kind: str) -> list[UUID]:
         return list(rows.scalars())
 
 
+def _due_of(tenant_id: UUID) -> set[str]:
+    with db.tenant_session(tenant_id) as session:
+        kinds = select(TenantDue.kind).where(
+            TenantDue.tenant_id == tenant_id, TenantDue.next_due_at <= func.clock_timestamp()
+        )
+        return set(session.execute(kinds).scalars())
+
+
 def deliver(ring: Ring) -> int:
     """Ring for every outbox row that is due; returns how many. A row stays until its task succeeded."""
     rung = 0
@@ -75,29 +95,8 @@ def deliver(ring: Ring) -> int:
 
 def sweep(ring: Ring) -> int:
     """Do what is due for campaigns and ring for those that have messages to send; returns how many."""
-    rung = 0
-    for tenant_id in _due("campaigns"):
-        with db.tenant_session(tenant_id) as session:
-            running = recovery.sweep(session)
-            waiting = notices.waiting(session)
-        for campaign_id in running:
-            ring("campaigns.send", tenant_id, campaign_id, None)
-            rung += 1
-        if waiting:
-            ring(notices.TASK, tenant_id, tenant_id, None)
-            rung += 1
-    for kind, task in (
-        ("webhooks", "webhooks.deliver"),
-        ("follow_ups", "follow_ups.run"),
-        (membership.DUE, "segments.refresh"),
-        (refresh.BEHAVIOUR, "segments.behave"),
-        ("sequences", "sequences.run"),
-        ("experiments", "experiments.look"),
-        ("send_times", "send_times.count"),
-        (vectors.DUE, "knowledge.embed"),
-        ("analytics", "analytics.count"),
-        (retention.DUE, retention.TASK),
-    ):
+    rung = _send(ring, _due("campaigns"))
+    for kind, task in _TASK_OF.items():
         for tenant_id in _due(kind):
             ring(task, tenant_id, tenant_id, None)
             rung += 1
@@ -105,6 +104,35 @@ def sweep(ring: Ring) -> int:
         for task in _FOLLOWERS:
             ring(task, tenant_id, tenant_id, None)
             rung += 1
+    return rung
+
+
+def go_on(ring: Ring, tenant_id: UUID, *, sent: bool) -> int:
+    """Ring for what a run that ended has left or made of its tenant; returns how many.
+
+    One that sent made room for others who wait to send, whoever they are. For all else of other tenants the sweep
+    rings: if every run did, many who are due at once, at a midnight, would ring for each other again and again.
+    """
+    due = _due_of(tenant_id)
+    own = [tenant_id] if "campaigns" in due else []
+    rung = _send(ring, _due("campaigns") if sent else own)
+    for kind in due & _TASK_OF.keys():
+        ring(_TASK_OF[kind], tenant_id, tenant_id, None)
+        rung += 1
+    return rung
+
+
+def _send(ring: Ring, tenants: Iterable[UUID]) -> int:
+    rung = 0
+    for tenant_id in tenants:
+        with db.tenant_session(tenant_id) as session:
+            running = recovery.sweep(session)
+            waiting = notices.waiting(session)
+        for campaign_id in running:
+            ring("campaigns.send", tenant_id, campaign_id, None)
+        if waiting:
+            ring(notices.TASK, tenant_id, tenant_id, None)
+        rung += len(running) + bool(waiting)
     return rung
 
 

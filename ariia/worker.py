@@ -98,7 +98,7 @@ def _register(app: Celery) -> None:
         finally:
             with _running_lock:
                 _running.discard(key)
-        relay.sweep(ring)
+        relay.go_on(ring, UUID(tenant_id), sent=task in _SENDING)
 
     def deliver() -> None:
         relay.deliver(ring)

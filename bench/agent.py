@@ -9,6 +9,7 @@ import platform
 import re
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -34,10 +35,10 @@ def modules() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "__init__")
 
 
-def collected(*, quick: bool) -> list[Metric]:
-    """Measure every group, in the order of the metrics' numbers."""
+def collected(names: Sequence[str], *, quick: bool) -> list[Metric]:
+    """Measure groups, in the order of the metrics' numbers."""
     found: list[Metric] = []
-    for name in modules():
+    for name in names:
         began = time.monotonic()
         found += importlib.import_module(f"bench.agent_metrics.{name}").rows(quick=quick)
         sys.stderr.write(f"{name}: {time.monotonic() - began:.0f} s\n")
@@ -52,15 +53,21 @@ def page(found: list[Metric], head: str) -> str:
 
 
 def main() -> int:
-    chosen = measure.options(__doc__)
+    chosen = measure.options(__doc__, only=("", "measure this group alone and print it; the document stays as it is"))
+    if chosen.only and chosen.only not in modules():
+        sys.stderr.write(f"There is no group '{chosen.only}'. There are: {', '.join(modules())}.\n")
+        return 2
     began = time.monotonic()
     with measure.database(durable=False):
-        found = collected(quick=chosen.quick)
+        found = collected([chosen.only] if chosen.only else modules(), quick=chosen.quick)
     machine = f"{os.cpu_count()} cores, Python {platform.python_version()}"
     size = "quick run" if chosen.quick else "full run"
     head = _HEAD.format(size=size, machine=machine, seconds=round(time.monotonic() - began))
-    TARGET.write_text(page(found, head), encoding="utf-8")
-    sys.stdout.write(f"{TARGET}\n")
+    if chosen.only:
+        sys.stdout.write(page(found, head))
+    else:
+        TARGET.write_text(page(found, head), encoding="utf-8")
+        sys.stdout.write(f"{TARGET}\n")
     return 1 if any(metric.met is False for metric in found) else 0
 
 

@@ -156,6 +156,9 @@ class Settings(BaseSettings):
     llm_output_price: Decimal | None = Field(
         None, ge=0, description="What a million tokens that are written cost, in the same unit."
     )
+    llm_embedding_price: Decimal | None = Field(
+        None, ge=0, description="What a million tokens that are turned into vectors cost, in the same unit."
+    )
     llm_currency: str = Field("EUR", pattern="^[A-Z]{3}$", description="Currency of the prices of tokens (ISO 4217).")
     knowledge_file_mb: int = Field(20, ge=1, le=50, description="Largest file of the knowledge base, MiB.")
     knowledge_pages: int = Field(1_000, ge=1, le=10_000, description="Most pages of a PDF that are read.")

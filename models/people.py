@@ -36,6 +36,7 @@ class Member(Owned, Base):
         owned_key("member"),
         UniqueConstraint("tenant_id", "external_id"),
         Index("ix_member_tenant_last_visit", "tenant_id", "last_visit_at"),
+        Index("ix_member_status", "tenant_id", "status", "id", postgresql_where="status <> 'active'"),
         Index("ix_member_draw", "tenant_id", "draw", postgresql_include=["id"]),
         Index(
             "ix_member_tenant_import",

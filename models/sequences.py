@@ -1,6 +1,7 @@
 """Sequences: what was published, and who is where in it."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, SmallInteger, UniqueConstraint, func
@@ -18,7 +19,7 @@ class Sequence(Owned, Base):
 
     `draft_version` counts how often people changed it, so that none of two writes over the other.
 
-    `scanned_at`: up to when a date trigger looked for members.
+    `scanned_at`: up to when a date trigger looked for members; `spans`: when it was live (domain/sequences/spans.py).
     """
 
     __tablename__ = "sequence"
@@ -40,6 +41,7 @@ class Sequence(Owned, Base):
     stop_reason: Mapped[str | None]
     started_at: Mapped[datetime | None]
     scanned_at: Mapped[datetime | None]
+    spans: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")
 
 
 class SequenceVersion(Owned, Base):

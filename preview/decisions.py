@@ -15,6 +15,7 @@ from domain.campaigns.lifecycle import Status
 from domain.content import places
 from kernel import clock
 from kernel.errors import AriiaError, Conflict, Forbidden, Invalid, NotFound
+from kernel.text import blank
 from models import PreviewLink, Review
 from preview import view
 
@@ -44,7 +45,7 @@ class DecisionForm(BaseModel):
 
     def check(self) -> None:
         """Raise Invalid naming the field that is missing or too long."""
-        if not self.typed.name or len(self.typed.name) > _LONGEST_NAME:
+        if blank(self.name) or len(self.typed.name) > _LONGEST_NAME:
             raise Invalid("name", "enter your name, for the record")
         if len(self.typed.comment) > reviews.LONGEST_COMMENT:
             raise Invalid("comment", "is too long")
@@ -63,9 +64,9 @@ class WaiverForm(BaseModel):
 
     def check(self) -> None:
         """Raise Invalid naming the field that is missing or too long."""
-        if not self.name.strip() or len(self.name.strip()) > _LONGEST_NAME:
+        if blank(self.name) or len(self.name.strip()) > _LONGEST_NAME:
             raise Invalid("name", "enter your name, for the record")
-        if not self.reason.strip() or len(self.reason) > reviews.LONGEST_COMMENT:
+        if blank(self.reason) or len(self.reason) > reviews.LONGEST_COMMENT:
             raise Invalid("reason", "say in a sentence why the finding may pass")
 
 
@@ -192,5 +193,6 @@ def renew(session: Session, link: PreviewLink | None) -> str:
         actor=actor_of(link),
         purpose=link.purpose,
         hours=max(1, min(hours, previews.LONGEST_HOURS)),
+        after=link,
     )
     return made.token

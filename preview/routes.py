@@ -20,7 +20,7 @@ from kernel import db
 from kernel.errors import AriiaError, Conflict, Forbidden, Gone, Invalid, NotFound, PlanLimit
 from kernel.tokens import Signed, same
 from models import PreviewLink, Tenant
-from preview import brand, csp, decisions, load, preferences, unsubscribe, view
+from preview import brand, csp, decisions, front, load, preferences, unsubscribe, view
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _READ = ["GET", "HEAD"]
@@ -129,7 +129,8 @@ def _page(
     page = load.approval(
         session, link, token, _choices(request), language=look.language, typed=typed or view.Typed(), error=error
     )
-    text = pages.render(_TEMPLATES, name, look, request, path=f"/p/{token}", page=page, **context)
+    noted = request.method != "POST" and request.query_params.get("noted") == "1"
+    text = pages.render(_TEMPLATES, name, look, request, path=f"/p/{token}", page=page, noted=noted, **context)
     return pages.html(text, status=status, headers=csp.PUBLIC)
 
 
@@ -172,7 +173,8 @@ def decide(token: str, request: Request, form: Annotated[decisions.DecisionForm,
             return _gone(request, session, found, token, gone)
     except (Invalid, Conflict, PlanLimit) as refused:
         return _refused(request, found, token, form, refused)
-    return RedirectResponse(f"/p/{token}{_kept(request)}", status_code=303, headers=csp.PUBLIC)
+    noted = {"noted": "1"} if form.decision == "comment" else {}
+    return RedirectResponse(f"/p/{token}{_kept(request, **noted)}", status_code=303, headers=csp.PUBLIC)
 
 
 def _asked_back(
@@ -204,8 +206,9 @@ def _refused(
         return _page(request, session, link, token, status=refused.status, typed=form.typed, error=error)
 
 
-def _kept(request: Request) -> str:
-    return f"?{request.url.query}" if request.url.query else ""
+def _kept(request: Request, **more: str) -> str:
+    query = request.url.include_query_params(**more).query
+    return f"?{query}" if query else ""
 
 
 @router.post("/p/{token}/waive")
@@ -334,4 +337,5 @@ def change_choices(
 def install(app: FastAPI) -> None:
     """Add the public pages and their assets to an application."""
     app.include_router(router)
+    front.install(app, _refusal)
     pages.mount_assets(app)

@@ -146,7 +146,7 @@ def database(
     """A database of its own for each module, and the settings and engine of the process pointed at it."""
     template, role = template_database
     name = f"ariia_test_{new_id().hex[-12:]}"
-    _admin(cluster, f"CREATE DATABASE {name} TEMPLATE {template}")
+    _admin(cluster, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
     made = Database(cluster.url_of(name), cluster.app_url_of(name), None if cluster.app_url else role)
     settings.use(
         settings.Settings(

@@ -89,6 +89,20 @@ def test_every_operation_has_a_summary_a_description_and_its_errors():
                 assert {"401", "403", "404", "409", "422"} <= set(operation["responses"]), (verb, path)
 
 
+def test_a_refusal_is_shown_as_it_is_sent():
+    """Regression: its schema stood under application/json, which no refusal is."""
+    codes = read("docs/api.md")
+    for path, operations in create_app().openapi()["paths"].items():
+        for verb, operation in operations.items():
+            for status, answer in operation["responses"].items():
+                if int(status) >= 400:
+                    ((media, shown),) = answer["content"].items()
+                    assert media == "application/problem+json", (verb, path, status)
+                    assert shown["schema"] == {"$ref": "#/components/schemas/ProblemDocument"}
+                    assert shown["example"]["status"] == int(status)
+                    assert f"`{shown['example']['code']}`" in codes, shown["example"]["code"]
+
+
 def test_every_list_is_paginated():
     document = create_app().openapi()
     schemas = document["components"]["schemas"]

@@ -26,12 +26,26 @@ class Style:
         return cls(**known)
 
 
+def _address(pronoun: str) -> str:
+    """Return what asks for a form of address: the pronoun as an item of its own, after a preposition, or in a pair."""
+    item = rf"(?:^|(?<=[;,.!:]))\s*(?:(?:und|and|bitte|please)\s+)*{pronoun}\s*(?=[;,.!]|$)"
+    named = rf"\b(?:per|mit|auf|anrede:?|verwende|nutze|use|as)\s+{pronoun}\b|\b{pronoun}\s+(?:verwenden|nutzen)\b"
+    pair = rf"\b{pronoun}\s+(?:statt|instead of)(?:\s+(?:du|sie))?\b"
+    return rf"{item}|{named}|{pair}|(?:\bin\s+der\s+)?\b{pronoun}-form\b"
+
+
 _RULES: tuple[tuple[str, str], ...] = (
-    ("shorter", r"k[üu]rzer|knapper|zu lang|weniger text|shorter|too long|more concise|brief(?:er)?"),
+    ("shorter", r"k[üu]rzer|k[üu]rzen|knapper|zu lang|weniger text|shorter|shorten|too long|more concise|brief(?:er)?"),
     ("longer", r"l[äa]nger|ausf[üu]hrlicher|mehr text|longer|more detail"),
-    ("no_exclamation", r"(?:ohne|keine?|weniger)\s+ausrufezeichen|(?:no|without) exclamation\w*(?: marks?)?"),
-    ("sie", r"\b(?:per|mit)\s+sie\b|\bsiezen\b|sie-form|\bSie\b statt|formal you"),
-    ("du", r"\b(?:per|mit)\s+du\b|\bduzen\b|du-form|\bdu\b statt"),
+    (
+        "no_exclamation",
+        (
+            r"(?:ohne|keine?|weniger)\s+ausrufezeichen(?:\s+mehr)?|ausrufezeichen\s+(?:raus|weg\w*)|"
+            r"(?:no|without|fewer|drop|remove)\s+(?:the\s+|any\s+)?exclamation\w*(?:\s+(?:marks?|points?))?"
+        ),
+    ),
+    ("sie", _address("sie") + r"|\bsie(?:zt|zen?)\b|\bformal (?:you|address)\b"),
+    ("du", _address("du") + r"|\bdu(?:zt|zen?)\b|\binformal(?: you| address)?\b"),
     ("personal", r"pers[öo]nlicher|w[äa]rmer|more personal|warmer"),
     ("formal", r"f[öo]rmlicher|formeller|seri[öo]ser|more formal"),
     ("friendly", r"freundlicher|lockerer|friendlier|more friendly|casual"),

@@ -25,6 +25,7 @@ from api.schemas.agent_tasks import (
     TurnIn,
     TurnOut,
 )
+from api.threads import ThreadRoute
 from domain.agent_tasks.heard import LONGEST_KEY
 from domain.agent_tasks.requester import Requester
 from domain.agent_tasks.service import TaskService
@@ -34,9 +35,9 @@ from kernel import db
 from kernel.errors import Invalid
 from kernel.ids import new_id
 
-router = APIRouter(prefix="/agent-tasks", tags=["agent tasks"])
+router = APIRouter(prefix="/agent-tasks", tags=["agent tasks"], route_class=ThreadRoute)
 words = APIRouter(prefix="/agent-tasks/{task_id}", tags=["agent tasks"], route_class=IdempotentRoute)
-turns = APIRouter(prefix="/agent-turns", tags=["agent tasks"])
+turns = APIRouter(prefix="/agent-turns", tags=["agent tasks"], route_class=ThreadRoute)
 
 _LOOK_SECONDS = 0.5
 _LONGEST_SECONDS = 60.0

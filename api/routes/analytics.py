@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -13,6 +13,7 @@ from fastapi.responses import StreamingResponse
 from api.auth import requires
 from api.deps import TenantSession
 from api.schemas.analytics import AttributionOut, ReportOut
+from api.threads import ThreadRoute
 from domain.analytics import attribution, exports, reports
 from domain.analytics.attribution import Model
 from domain.analytics.periods import By
@@ -22,7 +23,7 @@ from domain.identity.service import Principal
 from domain.plans import service as plans
 from domain.plans.catalog import ANALYTICS
 
-router = APIRouter(tags=["analytics"])
+router = APIRouter(tags=["analytics"], route_class=ThreadRoute)
 
 Reader = Annotated[Principal, requires("campaigns:read")]
 Section = Literal["series", "channels", "languages", "links", "variants", "segments"]
@@ -58,6 +59,10 @@ class Wanted:
     table: exports.Table
     format: Literal["csv", "json", "xlsx"]
     language: exports.Language
+
+    def of(self, asked: Asked) -> Asked:
+        """Return what the report has to hold for the table, whatever else was asked for."""
+        return replace(asked, sections=frozenset({self.table} & reports.SECTIONS.keys()))
 
 
 def _wanted(
@@ -123,7 +128,7 @@ def get_performance(
 def export_overview(session: TenantSession, _who: Reader, asked: Query_, wanted: Wanted_) -> Response:
     """Read a table of the overview as a file, from the standard level on; figures as in the report."""
     plans.require_level(session, ANALYTICS, "standard")
-    return _file(reports.overview(session, asked), wanted, "overview")
+    return _file(reports.overview(session, wanted.of(asked)), wanted, "overview")
 
 
 @router.get("/campaigns/{campaign_id}/performance/export", response_class=StreamingResponse)
@@ -133,7 +138,7 @@ def export_performance(
     """Read a table of a campaign's report as a file, from the standard level on; figures as in the report."""
     campaigns.get(session, campaign_id)
     plans.require_level(session, ANALYTICS, "standard")
-    return _file(reports.performance(session, campaign_id, asked), wanted, f"campaign-{campaign_id}")
+    return _file(reports.performance(session, campaign_id, wanted.of(asked)), wanted, f"campaign-{campaign_id}")
 
 
 @router.get("/campaigns/{campaign_id}/events/export", response_class=StreamingResponse)

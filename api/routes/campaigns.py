@@ -1,5 +1,6 @@
 """Campaigns: from a goal to approved messages."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -7,7 +8,7 @@ from fastapi import APIRouter, Query, Response
 from sqlalchemy.orm import Session
 
 from api.auth import requires
-from api.deps import Page, Paging, TenantSession, page_of
+from api.deps import Page, Paging, TenantSession, page_in
 from api.idempotency import IdempotentRoute
 from api.schemas.campaigns import (
     AnswerIn,
@@ -71,9 +72,11 @@ def list_campaigns(
 ) -> Page[CampaignRow]:
     """List campaigns, newest first."""
     statement = campaign_queries.matching(session, statuses=status, kind=kind, channel=channel, text=q)
-    rows, cursor = page_of(session, statement, Campaign.id, paging)
-    counts = delivery.counts_of_many(session, [row.id for row in rows])
-    return Page(items=[CampaignRow.of(row, counts=counts.get(row.id, {})) for row in rows], next_cursor=cursor)
+
+    def counted(ids: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
+        return {row_id: {"counts": counts} for row_id, counts in delivery.counts_of_many(session, ids).items()}
+
+    return page_in(session, statement, Campaign.id, paging, CampaignRow, counted)
 
 
 @router.get("/{campaign_id}")

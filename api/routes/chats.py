@@ -8,12 +8,13 @@ from fastapi import APIRouter
 from api.auth import requires
 from api.deps import Page, Paging, TenantSession, page_of
 from api.schemas.chats import ChatLinkIn, ChatLinkMade, ChatLinkOut
+from api.threads import ThreadRoute
 from domain.identity.service import Principal
 from domain.returns import telegram as chats
 from models import ChatLink
 
 # Without Idempotency-Key: a kept answer would hold the token of the link.
-router = APIRouter(prefix="/members/{member_id}/chat-links", tags=["members"])
+router = APIRouter(prefix="/members/{member_id}/chat-links", tags=["members"], route_class=ThreadRoute)
 
 Reader = Annotated[Principal, requires("members:read")]
 Writer = Annotated[Principal, requires("members:write")]

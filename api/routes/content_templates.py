@@ -14,12 +14,13 @@ from api.schemas.content_templates import (
     SyncIn,
     SyncOut,
 )
+from api.threads import ThreadRoute
 from domain.consent import opt_outs
 from domain.identity.service import Principal
 from domain.senders import content_templates as service
 from models import ContentTemplate
 
-router = APIRouter(tags=["senders"])
+router = APIRouter(tags=["senders"], route_class=ThreadRoute)
 
 Reader = Annotated[Principal, requires("templates:read")]
 Writer = Annotated[Principal, requires("templates:write")]

@@ -25,6 +25,7 @@ from api.schemas.campaigns import (
     WaiverIn,
     WithdrawalIn,
 )
+from api.threads import ThreadRoute
 from domain.campaigns import drafting, previews, queries, reviews, revisions
 from domain.campaigns import service as campaigns
 from domain.campaigns.reviews import Decision
@@ -33,7 +34,7 @@ from domain.identity.service import Principal
 from models import DraftRevision, PreviewLink, Review
 
 router = APIRouter(prefix="/campaigns/{campaign_id}", tags=["drafts"], route_class=IdempotentRoute)
-links = APIRouter(prefix="/campaigns/{campaign_id}/preview-links", tags=["drafts"])
+links = APIRouter(prefix="/campaigns/{campaign_id}/preview-links", tags=["drafts"], route_class=ThreadRoute)
 
 Reader = Annotated[Principal, requires("campaigns:read")]
 Writer = Annotated[Principal, requires("campaigns:write")]
@@ -128,7 +129,14 @@ def create_preview_link(
     campaign_id: UUID, payload: PreviewLinkIn, session: TenantSession, who: Writer
 ) -> NewPreviewLink:
     """Make a link that shows the current revision to somebody who has no account; its address is shown this once."""
-    made = previews.create(session, campaign_id, actor=who.actor, purpose=payload.purpose, hours=payload.hours)
+    made = previews.create(
+        session,
+        campaign_id,
+        actor=who.actor,
+        purpose=payload.purpose,
+        hours=payload.hours,
+        member_ids=payload.member_ids,
+    )
     return NewPreviewLink.model_validate({**PreviewLinkOut.of(made.link).model_dump(), "url": made.url})
 
 

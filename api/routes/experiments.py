@@ -17,6 +17,7 @@ from api.schemas.experiments import (
     VariantsOut,
     VariantsWriteIn,
 )
+from api.threads import ThreadRoute
 from domain.campaigns import revisions
 from domain.campaigns import service as campaigns
 from domain.content import versions
@@ -26,7 +27,7 @@ from domain.plans import catalog
 from domain.plans import service as plans
 
 router = APIRouter(prefix="/campaigns/{campaign_id}", tags=["ab-tests"], route_class=IdempotentRoute)
-planning = APIRouter(prefix="/ab-tests", tags=["ab-tests"])
+planning = APIRouter(prefix="/ab-tests", tags=["ab-tests"], route_class=ThreadRoute)
 
 Reader = Annotated[Principal, requires("campaigns:read")]
 Writer = Annotated[Principal, requires("campaigns:write")]

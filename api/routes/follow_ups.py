@@ -27,6 +27,7 @@ from api.schemas.follow_ups import (
     TextOut,
     TextsOut,
 )
+from api.threads import ThreadRoute
 from domain.conversations import insights
 from domain.follow_ups import planning, rehearsal, store, texts
 from domain.identity import tenants
@@ -36,7 +37,7 @@ from models import FollowUp
 
 router = APIRouter(prefix="/follow-ups", tags=["follow-ups"], route_class=IdempotentRoute)
 
-about = APIRouter(prefix="/members", tags=["follow-ups"])
+about = APIRouter(prefix="/members", tags=["follow-ups"], route_class=ThreadRoute)
 
 Reader = Annotated[Principal, requires("conversations:read")]
 Writer = Annotated[Principal, requires("conversations:write")]

@@ -4,9 +4,12 @@ Nothing is written before the signature holds, and whatever can be refused witho
 """
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any, NoReturn
 
 from fastapi import APIRouter, Depends, Request, Response
+from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
 from api.hook_callers import Known, callers, guesses
@@ -65,6 +68,17 @@ def _account(request: Request, path_token: str) -> Known:
         raise
 
 
+@contextmanager
+def _tenant_of(known: Known) -> Iterator[Session]:
+    """Open the tenant's transaction, as long as its account is here. Raises NotFound.
+
+    Whose an address is, is remembered for a few seconds: account and tenant may have been taken away meanwhile.
+    """
+    with db.tenant_session(known.tenant_id) as session:
+        accounts.keep_here(session, known.account.id)
+        yield session
+
+
 def _check_twilio(request: Request, known: Known, body: bytes) -> None:
     """Raise Forbidden unless the account's own provider signed this very request for our public address."""
     given = request.headers.get(signature.HEADER)
@@ -97,7 +111,7 @@ def twilio_status(path_token: str, token: str, request: Request, body: Body) -> 
     receipt = twilio.receipt(_fields(request, account, body))
     if receipt is not None and signed.tenant_id == tenant_id:
         mark = request.headers.get("i-twilio-idempotency-token")
-        with db.tenant_session(tenant_id) as session:
+        with _tenant_of(known) as session:
             callbacks.keep(session, account.id, signed.ref_id, receipt, token=mark)
     return Response(status_code=204)
 
@@ -107,7 +121,7 @@ def twilio_inbound(path_token: str, request: Request, body: Body) -> Response:
     """Take what a person wrote; the answer, where there is one, goes out as a message of its own."""
     known = _account(request, path_token)
     _check_twilio(request, known, body)
-    tenant_id, account = known.tenant_id, known.account
+    account = known.account
     message = twilio.inbound(_fields(request, account, body))
     if message is not None:
         written = Written(
@@ -120,7 +134,7 @@ def twilio_inbound(path_token: str, request: Request, body: Body) -> Response:
             to=message.recipient,
             media=message.media,
         )
-        with db.tenant_session(tenant_id) as session:
+        with _tenant_of(known) as session:
             inbound.take(session, written)
     return Response(_NO_ANSWER, media_type="text/xml")
 
@@ -142,7 +156,7 @@ def ses_report(path_token: str, request: Request, body: Body) -> Response:
         if envelope.kind == CONFIRMATION:
             sns.confirm(known.tenant_id, known.account.id, envelope)
         if envelope.kind == NOTIFICATION:
-            with db.tenant_session(known.tenant_id) as session:
+            with _tenant_of(known) as session:
                 sns.keep(session, known.account.id, envelope)
     except BadMessage as error:
         _refuse(request, f"Refused: {error}.")
@@ -163,13 +177,12 @@ def _take_update(path_token: str, request: Request, body: bytes) -> None:
     headers = dict(request.headers)
     if not callers.holds(known, lambda account: telegram.is_authentic(headers, accounts.webhook_secret_of(account))):
         _refuse(request, "The secret does not fit this bot.")
-    tenant_id, account = known.tenant_id, known.account
     try:
         update = telegram.read(_json(body))
     except telegram.BadUpdate:
         return  # said yes to, or it would come again for ever
-    with db.tenant_session(tenant_id) as session:
-        telegram_returns.take(session, account.id, update)
+    with _tenant_of(known) as session:
+        telegram_returns.take(session, known.account.id, update)
 
 
 def _json(body: bytes) -> Any:

@@ -1,5 +1,6 @@
 """Members, their activities, purchases and consents."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -8,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from api import places
 from api.auth import requires
-from api.deps import Page, Paging, TenantSession, page_of
+from api.deps import Page, Paging, TenantSession, page_in, page_of
 from api.idempotency import IdempotentRoute
 from api.schemas.members import (
     ActivityIn,
@@ -71,10 +72,11 @@ def list_members(
     """List members, newest first."""
     norm = audience.normalise("email", email, "DE") if email else None
     statement = queries.matching(session, status=status, tag=tag, address_norm=norm, external_id=external_id, text=q)
-    rows, cursor = page_of(session, statement, Member.id, paging)
-    points = audience.contact_points(session, [row.id for row in rows])
-    items = [MemberOut.of(row, contact_points=[ContactPointOut.of(p) for p in points[row.id]]) for row in rows]
-    return Page(items=items, next_cursor=cursor)
+
+    def reached(ids: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
+        return {row_id: {"contact_points": points} for row_id, points in audience.contact_points(session, ids).items()}
+
+    return page_in(session, statement, Member.id, paging, MemberOut, reached)
 
 
 @router.get("/{member_id}")
@@ -134,8 +136,7 @@ def show_timeline(
 def list_activities(member_id: UUID, session: TenantSession, _who: Reader, paging: Paging) -> Page[ActivityOut]:
     """List what a member did."""
     audience.get(session, member_id)
-    rows, cursor = page_of(session, queries.activities(session, member_id), Activity.id, paging)
-    return Page(items=[ActivityOut.of(row) for row in rows], next_cursor=cursor)
+    return page_in(session, queries.activities(session, member_id), Activity.id, paging, ActivityOut)
 
 
 @router.post("/{member_id}/activities", status_code=201)
@@ -148,8 +149,7 @@ def add_activity(member_id: UUID, payload: ActivityIn, session: TenantSession, w
 def list_purchases(member_id: UUID, session: TenantSession, _who: Reader, paging: Paging) -> Page[PurchaseOut]:
     """List what a member bought."""
     audience.get(session, member_id)
-    rows, cursor = page_of(session, queries.purchases(session, member_id), Purchase.id, paging)
-    return Page(items=[PurchaseOut.of(row) for row in rows], next_cursor=cursor)
+    return page_in(session, queries.purchases(session, member_id), Purchase.id, paging, PurchaseOut)
 
 
 @router.post("/{member_id}/purchases", status_code=201)

@@ -19,13 +19,14 @@ from api.schemas.money import (
     RoiOut,
 )
 from api.tables import InForm, file_of
+from api.threads import ThreadRoute
 from domain.analytics import budget, cohorts, comparison, money, sheets
 from domain.identity import tenants
 from domain.identity.service import Principal
 from domain.plans import service as plans
 from domain.plans.catalog import ANALYTICS
 
-router = APIRouter(tags=["analytics"])
+router = APIRouter(tags=["analytics"], route_class=ThreadRoute)
 
 Reader = Annotated[Principal, requires("campaigns:read")]
 Writer = Annotated[Principal, requires("campaigns:write")]

@@ -1,19 +1,20 @@
 """Who gets a campaign, what happened to each message, and why."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query
+from fastapi.responses import StreamingResponse
 
 from api.auth import requires
-from api.deps import Page, Paging, TenantSession, page_of
+from api.deps import Page, Paging, TenantSession, page_in
 from api.idempotency import IdempotentRoute
 from api.routes.campaigns import shown
 from api.schemas.campaigns import CampaignOut
 from api.schemas.tenant import EstimateOut, EventOut, FlightCheckOut, RecipientOut, TestIn, TestOut, WhyOut
 from domain.campaigns import service as campaigns
 from domain.content import versions
-from domain.delivery import cost, flight, queries, samples
+from domain.delivery import cost, files, flight, queries, samples
 from domain.delivery import service as delivery
 from domain.identity.service import Principal
 from kernel.errors import NotFound
@@ -53,8 +54,25 @@ def list_recipients(
     """List the messages of a campaign with state and reason."""
     campaigns.get(session, campaign_id)
     statement = queries.recipients(session, campaign_id, state=state, reason=reason)
-    rows, cursor = page_of(session, statement, Message.id, paging)
-    return Page(items=[RecipientOut.of(row) for row in rows], next_cursor=cursor)
+    return page_in(session, statement, Message.id, paging, RecipientOut)
+
+
+@router.get("/recipients/export", response_class=StreamingResponse)
+def export_recipients(
+    campaign_id: UUID,
+    session: TenantSession,
+    who: Reader,
+    format: Annotated[Literal["csv", "json"], Query()] = "csv",  # noqa: A002 - the name of the parameter
+    state: Annotated[str | None, Query(max_length=20)] = None,
+    reason: Annotated[str | None, Query(max_length=40)] = None,
+) -> StreamingResponse:
+    """Read all recipients of a campaign as a file: who they are, what came of each message, why not, and when."""
+    campaign = campaigns.get(session, campaign_id)
+    return StreamingResponse(
+        files.recipients(who.tenant_id, campaign.id, format, state=state, reason=reason),
+        media_type="text/csv" if format == "csv" else "application/json",
+        headers={"Content-Disposition": f'attachment; filename="recipients-{campaign.id}.{format}"'},
+    )
 
 
 @router.get("/recipients/{member_id}/why")
@@ -74,8 +92,7 @@ def list_events(
 ) -> Page[EventOut]:
     """List what happened to the campaign's messages."""
     campaigns.get(session, campaign_id)
-    rows, cursor = page_of(session, queries.events(session, campaign_id, kind=kind), MessageEvent.id, paging)
-    return Page(items=[EventOut.of(row) for row in rows], next_cursor=cursor)
+    return page_in(session, queries.events(session, campaign_id, kind=kind), MessageEvent.id, paging, EventOut)
 
 
 @router.post("/test", status_code=202)

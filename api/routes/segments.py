@@ -10,7 +10,7 @@ from fastapi.responses import StreamingResponse
 from sqlalchemy.orm import Session
 
 from api.auth import requires
-from api.deps import Page, Paging, TenantSession, page_of
+from api.deps import Page, Paging, TenantSession, columns_of, page_in, page_of
 from api.idempotency import IdempotentRoute
 from api.schemas.segments import (
     AddedOut,
@@ -31,6 +31,7 @@ from api.schemas.segments import (
     SegmentIn,
     SegmentOut,
     SegmentPatch,
+    SegmentRow,
     SequenceRef,
     VocabularyOut,
 )
@@ -52,6 +53,8 @@ router = APIRouter(prefix="/segments", tags=["segments"], route_class=Idempotent
 Reader = Annotated[Principal, requires("members:read")]
 Writer = Annotated[Principal, requires("members:write")]
 _MISSING = "segment_missing"
+_VOID = "approval_void"
+_WAITING = (Status.APPROVED, Status.SCHEDULED)
 
 
 def _sentences(session: Session, rules: dict[str, Any] | None) -> dict[str, str]:
@@ -76,6 +79,14 @@ def _hold(session: Session, affected: Sequence[Affected], actor: str) -> None:
             campaigns.hold(session, each.id, reason=_MISSING, actor=actor)
 
 
+def _hold_unsealed(session: Session, segment: Segment, actor: str) -> None:
+    """Hold the campaigns that wait for their start, and whose approval covers other rules than there are now."""
+    for each in (segment, *segments.around(session, segment)):
+        for needed in segments.needed_by(session, each.id):
+            if needed.status in _WAITING and not campaigns.is_covered(session, needed.id):
+                campaigns.hold(session, needed.id, reason=_VOID, actor=actor)
+
+
 @router.post("", status_code=201)
 def create_segment(payload: SegmentIn, session: TenantSession, who: Writer) -> SegmentDetail:
     """Make a segment by rules, by hand, or by rules that people may correct."""
@@ -97,10 +108,26 @@ def list_segments(
     paging: Paging,
     kind: Annotated[Literal["dynamic", "static", "hybrid"] | None, Query()] = None,
     status: Annotated[Literal["active", "inactive", "archived"] | None, Query()] = None,
-) -> Page[SegmentOut]:
-    """List segments, newest first."""
-    rows, cursor = page_of(session, segments.listed(session, kind=kind, status=status), Segment.id, paging)
-    return Page(items=[SegmentOut.of(row) for row in rows], next_cursor=cursor)
+    q: Annotated[str | None, Query(max_length=200, description="Part of the name.")] = None,
+) -> Page[SegmentRow]:
+    """List segments, newest first, with how much needs each."""
+    statement = segments.listed(session, kind=kind, status=status, text=q)
+
+    def used(ids: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
+        by_campaigns, by_segments = segments.used_by(session)
+        by_sequences = uses.counts(session, ids)
+        return {
+            each: {
+                "used_by": {
+                    "campaigns": by_campaigns[each],
+                    "sequences": by_sequences[each],
+                    "segments": by_segments[each],
+                }
+            }
+            for each in ids
+        }
+
+    return page_in(session, statement, Segment.id, paging, SegmentRow, used)
 
 
 @router.get("/vocabulary")
@@ -145,6 +172,8 @@ def change_segment(segment_id: UUID, payload: SegmentPatch, session: TenantSessi
     if segment.status != "active":
         _hold(session, segments.needed_by(session, segment.id), who.actor)
         uses.pause(session, segment.id, f"the segment '{segment.name}' is {segment.status}", actor=who.actor)
+    if "rules" in fields:
+        _hold_unsealed(session, segment, who.actor)
     return _detail(session, segment)
 
 
@@ -185,10 +214,9 @@ def _rules(session: Session, segment: Segment) -> RuleList:
 @router.post("/{segment_id}/rules", status_code=201)
 def add_rule_to_segment(segment_id: UUID, payload: RuleIn, session: TenantSession, who: Writer) -> RuleList:
     """Add one rule; the answer lists all of them."""
-    return _rules(
-        session,
-        segments.add_rule(session, segment_id, payload.rule, parent_id=payload.parent_id, actor=who.actor),
-    )
+    changed = segments.add_rule(session, segment_id, payload.rule, parent_id=payload.parent_id, actor=who.actor)
+    _hold_unsealed(session, changed, who.actor)
+    return _rules(session, changed)
 
 
 @router.put("/{segment_id}/rules/{rule_id}")
@@ -196,13 +224,17 @@ def replace_rule_of_segment(
     segment_id: UUID, rule_id: str, payload: RuleChange, session: TenantSession, who: Writer
 ) -> RuleList:
     """Put another rule in the place of one; the answer lists all of them."""
-    return _rules(session, segments.replace_rule(session, segment_id, rule_id, payload.rule, actor=who.actor))
+    changed = segments.replace_rule(session, segment_id, rule_id, payload.rule, actor=who.actor)
+    _hold_unsealed(session, changed, who.actor)
+    return _rules(session, changed)
 
 
 @router.delete("/{segment_id}/rules/{rule_id}")
 def remove_rule_from_segment(segment_id: UUID, rule_id: str, session: TenantSession, who: Writer) -> RuleList:
     """Take one rule out; the last one stays, for a segment without rules would mean everybody."""
-    return _rules(session, segments.remove_rule(session, segment_id, rule_id, actor=who.actor))
+    changed = segments.remove_rule(session, segment_id, rule_id, actor=who.actor)
+    _hold_unsealed(session, changed, who.actor)
+    return _rules(session, changed)
 
 
 @router.post("/{segment_id}/calculate")
@@ -216,18 +248,18 @@ def list_members_of_segment(segment_id: UUID, session: TenantSession, _who: Read
     """List who is in a segment, newest members first."""
     segment = segments.get(session, segment_id)
     places, cursor = page_of(session, segments.places_of(segment), SegmentMember.member_id, paging)
-    known = segments.members_by_id(session, [place.member_id for place in places])
-    return Page(items=[_place(place, known[place.member_id]) for place in places], next_cursor=cursor)
+    known = segments.members_by_id(session, [place.member_id for place in places], columns_of(Member, PersonOut))
+    items = [known[place.member_id] | _place(place) for place in places]
+    return Page[PlaceOut].model_validate({"items": items, "next_cursor": cursor})
 
 
-def _place(place: SegmentMember, member: Member) -> PlaceOut:
-    return PlaceOut(
-        **PersonOut.of(member).model_dump(),
-        joined_at=place.joined_at,
-        by="hand" if place.by_hand else "rules",
-        added_by=place.hand_by,
-        added_at=place.hand_at,
-    )
+def _place(place: SegmentMember) -> dict[str, Any]:
+    return {
+        "joined_at": place.joined_at,
+        "by": "hand" if place.by_hand else "rules",
+        "added_by": place.hand_by,
+        "added_at": place.hand_at,
+    }
 
 
 @router.post("/{segment_id}/members")

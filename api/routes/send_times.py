@@ -11,10 +11,11 @@ from api.deps import TenantSession
 from api.schemas.members import ChannelName
 from api.schemas.send_times import BestSendTimeOut, HeatmapOut, ResponsesOut
 from api.tables import InForm, file_of
+from api.threads import ThreadRoute
 from domain.analytics import responses, send_times, sheets
 from domain.identity.service import Principal
 
-router = APIRouter(tags=["analytics"])
+router = APIRouter(tags=["analytics"], route_class=ThreadRoute)
 
 Reader = Annotated[Principal, requires("campaigns:read")]
 MemberReader = Annotated[Principal, requires("members:read")]

@@ -31,6 +31,7 @@ from api.schemas.senders import (
     TeamAddressOut,
     TopicIn,
 )
+from api.threads import ThreadRoute
 from domain.delivery import return_path, team
 from domain.identity import queries
 from domain.identity.service import Principal
@@ -43,7 +44,7 @@ from models import ProviderAccount, Sender, SenderDomain, SenderStop, TeamAddres
 
 router = APIRouter(tags=["senders"], route_class=IdempotentRoute)
 # Without Idempotency-Key: a kept digest of the payload would let the secret in it be guessed.
-accounts = APIRouter(tags=["accounts"])
+accounts = APIRouter(tags=["accounts"], route_class=ThreadRoute)
 
 Reader = Annotated[Principal, requires("settings:read")]
 Writer = Annotated[Principal, requires("settings:write")]

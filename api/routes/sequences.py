@@ -27,8 +27,9 @@ from api.schemas.sequences import (
 )
 from domain.audience import service as audience
 from domain.identity.service import Principal
-from domain.sequences import definition, entries, queries, rehearsal
+from domain.sequences import definition, entries, queries, rehearsal, standing
 from domain.sequences import service as sequences
+from domain.sequences.course import Exit
 from kernel import clock
 from kernel.errors import Invalid
 from models import Enrolment, Sequence, SequenceVersion
@@ -146,22 +147,33 @@ def enrol_members(sequence_id: UUID, payload: EnrolIn, session: TenantSession, w
 
 @router.get("/{sequence_id}/enrolments")
 def list_enrolments(
-    sequence_id: UUID, session: TenantSession, _who: Reader, paging: Paging, state: State = None
+    sequence_id: UUID,
+    session: TenantSession,
+    _who: Reader,
+    paging: Paging,
+    state: State = None,
+    step: Annotated[definition.Key | None, Query(description="Who is at this step, or left there.")] = None,
+    reason: Annotated[Exit | None, Query(description="Who left for this reason.")] = None,
+    member_id: Annotated[UUID | None, Query()] = None,
 ) -> Page[EnrolmentOut]:
-    """List who is, or was, in a sequence, newest first."""
+    """List who is, or was, in a sequence, newest first: what comes next and when, and why somebody left."""
     sequences.get(session, sequence_id)
-    return _page(session, paging, entries.matching(session, sequence_id=sequence_id, state=state))
+    chosen = entries.matching(
+        session, sequence_id=sequence_id, member_id=member_id, state=state, step=step, reason=reason
+    )
+    return _page(session, paging, chosen)
 
 
 def _page(session: Session, paging: Paging, statement: Select[Enrolment]) -> Page[EnrolmentOut]:
     rows, cursor = page_of(session, statement, Enrolment.id, paging)
-    return Page(items=[EnrolmentOut.of(row) for row in rows], next_cursor=cursor)
+    return Page(items=[EnrolmentOut.at(each) for each in standing.of(session, rows)], next_cursor=cursor)
 
 
 @router.delete("/{sequence_id}/enrolments/{enrolment_id}")
 def end_enrolment(sequence_id: UUID, enrolment_id: UUID, session: TenantSession, who: Launcher) -> EnrolmentOut:
     """Take a member out; what was handed over stays sent."""
-    return EnrolmentOut.of(entries.leave(session, sequence_id, enrolment_id, actor=who.actor))
+    row = entries.leave(session, sequence_id, enrolment_id, actor=who.actor)
+    return EnrolmentOut.at(standing.of(session, [row])[0])
 
 
 @router.post("/{sequence_id}/rehearsal")

@@ -27,6 +27,7 @@ from api.schemas.tenant import (
     UserOut,
     UserPatch,
 )
+from api.threads import ThreadRoute
 from domain.audit import queries as audit_queries
 from domain.audit import service as audit
 from domain.identity import queries, tenants
@@ -41,7 +42,7 @@ from kernel.errors import Forbidden
 from models import ApiKey, AppUser
 
 settings = APIRouter(tags=["settings"], route_class=IdempotentRoute)
-credentials = APIRouter(tags=["keys"])
+credentials = APIRouter(tags=["keys"], route_class=ThreadRoute)
 
 Reader = Annotated[Principal, requires("settings:read")]
 Writer = Annotated[Principal, requires("settings:write")]

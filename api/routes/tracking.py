@@ -17,16 +17,19 @@ from api.schemas.tracking import (
     OpenedOut,
     TokenIn,
 )
+from api.threads import ThreadRoute
 from api.tracking_door import packed_hit
 from domain.campaigns import service as campaigns
 from domain.identity.service import Principal
+from domain.plans import service as plans
+from domain.plans.catalog import ANALYTICS
 from domain.tracking import conversions, hits, ingest, queries
 from domain.tracking.conversions import Came, Deed
 from domain.tracking.targets import Cache
 from kernel.errors import Invalid, NotFound
 from kernel.tokens import BadToken, get_signer
 
-public = APIRouter(prefix="/campaigns/tracking", tags=["tracking"])
+public = APIRouter(prefix="/campaigns/tracking", tags=["tracking"], route_class=ThreadRoute)
 router = APIRouter(tags=["tracking"], route_class=IdempotentRoute)
 
 Reader = Annotated[Principal, requires("campaigns:read")]
@@ -88,6 +91,10 @@ def tell_conversion(payload: ConversionIn, session: TenantSession, who: Teller, 
 
 @router.get("/campaigns/{campaign_id}/links")
 def list_links(campaign_id: UUID, session: TenantSession, _who: Reader) -> LinksOut:
-    """Show a campaign's links by their place in the content: clicks of people, people, and clicks of machines."""
+    """Show a campaign's links by their place in the content: clicks of people, people, and clicks of machines.
+
+    From the standard level of analytics on.
+    """
     campaigns.get(session, campaign_id)
+    plans.require_level(session, ANALYTICS, "standard")
     return LinksOut(items=[LinkOut.of(link) for link in queries.links(session, campaign_id)])

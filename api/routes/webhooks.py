@@ -18,12 +18,13 @@ from api.schemas.webhooks import (
     WebhookPatch,
     WebhookSecretOut,
 )
+from api.threads import ThreadRoute
 from domain.identity.service import Principal
 from domain.webhooks import events, service
 from models import DomainEvent, WebhookDelivery, WebhookEndpoint
 
 # Without Idempotency-Key: a kept answer would hold the secret.
-router = APIRouter(tags=["webhooks"])
+router = APIRouter(tags=["webhooks"], route_class=ThreadRoute)
 
 Reader = Annotated[Principal, requires("webhooks:read")]
 Writer = Annotated[Principal, requires("webhooks:write")]

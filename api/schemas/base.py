@@ -9,6 +9,8 @@ from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, model_validator
 
+from kernel.text import blank
+
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _FIRST_YEAR, _LAST_YEAR = 1900, 2999
 
@@ -26,7 +28,10 @@ Instant = Annotated[datetime, AfterValidator(_reckonable)]
 
 
 class Input(BaseModel):
-    """A payload: strict about names and types, free of what PostgreSQL cannot keep: NUL, lone surrogates, NaN."""
+    """A payload: strict about names and types, without texts that show nothing, free of what PostgreSQL cannot keep.
+
+    That is NUL, lone surrogates and NaN.
+    """
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
@@ -38,10 +43,18 @@ class Input(BaseModel):
         return value
 
 
-def _unstorable(value: Any, place: str) -> str | None:
-    """Say what in a payload the database cannot keep and where; `place` is the path so far."""
-    if isinstance(value, str) and _UNSTORABLE.search(value):
+def _wrong(text: str, place: str) -> str | None:
+    if _UNSTORABLE.search(text):
         return f"{place or 'a text'} holds a NUL character or half of a surrogate pair; remove it"
+    if blank(text) and text.strip():  # white space is stripped, and counts as no text by itself
+        return f"{place or 'a text'} holds only characters that cannot be seen; write a text or leave it out"
+    return None
+
+
+def _unstorable(value: Any, place: str) -> str | None:
+    """Say what in a payload the database cannot keep, or nobody can see, and where; `place` is the path so far."""
+    if isinstance(value, str):
+        return _wrong(value, place)
     if isinstance(value, float) and not isfinite(value):
         return f"{place} is no finite number"
     lists = enumerate(value) if isinstance(value, list) else ()
@@ -71,7 +84,9 @@ class Stamped(Output):
 
 
 class ProblemDocument(BaseModel):
-    """RFC 9457; `code` is stable, `detail` says what to do."""
+    """RFC 9457; `code` is stable, `detail` says what to do. More members by code: docs/api.md and the examples."""
+
+    model_config = ConfigDict(extra="allow")
 
     type: str
     title: str

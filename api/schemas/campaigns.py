@@ -27,7 +27,9 @@ class AudienceIn(Input):
     inactive_days: Annotated[int, Field(strict=True, ge=1, le=3_650)] | None = Field(
         None, description="Only members whose last visit is at least so many days ago."
     )
-    statuses: list[Literal["active", "paused", "left", "prospect"]] = Field(default=["active", "paused"], min_length=1)
+    statuses: Annotated[list[Literal["active", "paused", "left", "prospect"]], Field(min_length=1)] | None = Field(
+        None, description="If absent: active and paused for all members and tags; segments and hands choose themselves."
+    )
 
 
 class ScheduleIn(Input):
@@ -307,6 +309,10 @@ class AnswerIn(Input):
 class PreviewLinkIn(Input):
     purpose: Literal["view", "approve"] = "approve"
     hours: Annotated[int, Field(strict=True, ge=1, le=336)] | None = None
+    member_ids: Annotated[list[UUID], Field(max_length=10)] = Field(
+        default=[],
+        description="Recipients as whom the message can be looked at, before the typical ones; ten are shown at most.",
+    )
 
 
 class PreviewLinkOut(Stamped):

@@ -230,7 +230,7 @@ class ChoiceIn(Input):
     """A person's decision, with the reason."""
 
     outcome: Literal["send", "send_none", "split"] = Field(examples=["send"])
-    variant: Annotated[str, Field(pattern="^[A-H]$")] | None = Field(None, examples=["B"])
+    variant: Annotated[str, Field(pattern="^[A-Z]$")] | None = Field(None, examples=["B"])
     reason: Annotated[str, Field(min_length=1, max_length=1_000, examples=["Der Dienstag ist ohnehin ausgebucht."])]
 
 

@@ -61,6 +61,20 @@ class SegmentOut(Stamped):
     problem: Annotated[str | None, Field(description="Why the rules cannot be asked any more.")]
 
 
+class UsesOut(Output):
+    """How many campaigns that are not over, sequences that are not archived, and other segments need a segment."""
+
+    campaigns: int = 0
+    sequences: int = 0
+    segments: int = 0
+
+
+class SegmentRow(SegmentOut):
+    """A segment in a list, with how much needs it; its own page names what."""
+
+    used_by: UsesOut
+
+
 class CampaignRef(Output):
     """A campaign that is not over and needs the segment."""
 
@@ -171,7 +185,7 @@ class LookOut(Output):
 
 
 class MembersIn(Input):
-    member_ids: list[UUID] = Field(min_length=1, max_length=1_000)
+    member_ids: list[UUID] = Field(min_length=1, max_length=1_000, examples=[["01a1ff84-f00a-740b-a6ea-25bbbfee6f82"]])
 
 
 class AddedOut(Output):

@@ -1,13 +1,14 @@
 """Payloads of sequences, enrolments and the rehearsal."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import Field
 
 from api.schemas.base import Input, Moment, Output, Stamped
 from domain.sequences import rehearsal
+from domain.sequences.standing import Standing
 
 Name = Annotated[str, Field(min_length=1, max_length=200, examples=["Willkommen"])]
 Description = Annotated[str, Field(max_length=2_000)]
@@ -99,7 +100,7 @@ class VersionOut(Stamped):
 
 
 class EnrolIn(Input):
-    member_ids: list[UUID] = Field(min_length=1, max_length=1_000)
+    member_ids: list[UUID] = Field(min_length=1, max_length=1_000, examples=[["01a1ff84-f00a-740b-a6ea-25bbbfee6f82"]])
 
 
 class EnrolledOut(Output):
@@ -110,19 +111,38 @@ class EnrolledOut(Output):
 
 
 class EnrolmentOut(Stamped):
+    """Where a member stands in a sequence, in one pass."""
+
     sequence_id: UUID
+    sequence: str = Field(description="The name of the sequence.")
+    sequence_status: str
     member_id: UUID | None
     pass_n: int = Field(description="0 the first time, 1 the second.")
     state: str = Field(description="active, completed or exited.")
     reason: str | None = Field(
-        description="Why somebody left: unsubscribed, complained, bounced, goal, erased, manual."
+        description="Why somebody left: unsubscribed, complained, bounced, goal, erased, manual, archived."
     )
     why: str = Field(description="What let them in.")
-    step: str | None
+    step: str | None = Field(description="At which step they are, or left; null behind the last one.")
     since: datetime
-    due_at: datetime | None
-    done: list[str]
+    due_at: datetime | None = Field(description="When it goes on; null while the step's message may not be sent.")
+    next_message: str | None = Field(description="Which message comes next; null where a condition decides first.")
+    done: list[str] = Field(description="The message steps that are behind them.")
     ended_at: datetime | None
+    words: dict[str, str] = Field(
+        examples=[{"de": "Wartet bis 2026-11-24T10:00+01:00, dann kommt „reminder“.",
+                   "en": "Waits until 2026-11-24T10:00+01:00; “reminder” comes next."}]
+    )  # fmt: skip
+
+    @classmethod
+    def at(cls, found: Standing) -> Self:
+        """Return the payload of where somebody stands."""
+        row = found.enrolment
+        own = {name: getattr(row, name) for name in cls.model_fields if hasattr(row, name)}
+        return cls(
+            **own, sequence=found.sequence, sequence_status=found.status, next_message=found.next_message,
+            words=found.words,
+        )  # fmt: skip
 
 
 class StepCampaignOut(Output):
@@ -154,7 +174,9 @@ class EntryOut(Output):
     step: str | None
     why: dict[str, str]
     channel: str | None
-    sent_at: datetime | None = Field(description="When the message goes out: later than `at` in quiet hours.")
+    sent_at: datetime | None = Field(
+        description="When the message goes out: later than `at` under a frequency cap; null: no open hour."
+    )
     skipped: str | None = Field(description="Why the member would not get it now.")
 
 

@@ -282,7 +282,7 @@ class TestIn(Input):
         description="An address of your team on the campaign's channel: mail, number, or chat."
     )
     language: Literal["de", "en"] | None = Field(None, description="The member's own if absent.")
-    variant: Annotated[str, Field(pattern="^[A-H]$", examples=["B"])] | None = Field(
+    variant: Annotated[str, Field(pattern="^[A-Z]$", examples=["B"])] | None = Field(
         None, description="Of a draft with several texts: which one; all of them if absent, a message for each."
     )
 

@@ -73,7 +73,9 @@ class ReplayIn(Input):
     """Exactly one of both."""
 
     event_id: UUID | None = None
-    since: Moment | None = Field(None, description="All events that the webhook wants, since then.")
+    since: Moment | None = Field(
+        None, description="All events that the webhook wants, since then.", examples=["2026-11-21T00:00:00Z"]
+    )
 
 
 class ReplayOut(Output):

@@ -6,32 +6,26 @@ It never sends anything on. It is our own because the common asyncio server anno
 import asyncio
 import itertools
 import os
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from ariia.embedded.conversation import Conversation
+from ariia.embedded.listening import Listener
 
 _HOST = "127.0.0.1"
 _LARGEST = 30 * 1024 * 1024
 
 
-class Mailbox:
+class Mailbox(Listener):
     """A running mailbox; `stop` ends it, what it received stays in `folder/new`, named by arrival."""
 
     def __init__(self, folder: Path, port: int = 0) -> None:
+        super().__init__("mailbox")
         self.folder = folder
         self.port = port
         self._names = itertools.count()
-        self._thread = threading.Thread(target=self._run, name="mailbox", daemon=True)
-        self._settled = threading.Event()
-        self._failure: Exception | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._end: asyncio.Event | None = None
 
     @property
     def url(self) -> str:
@@ -43,24 +37,7 @@ class Mailbox:
             (self.folder / part).mkdir(parents=True, exist_ok=True, mode=0o700)
         for cut_off in (self.folder / "tmp").iterdir():
             cut_off.unlink()
-        self._thread.start()
-        self._settled.wait()
-        if self._failure is not None:
-            raise self._failure
-        return self
-
-    def stop(self) -> None:
-        """Stop listening and close what is open; a second call does nothing."""
-        if self._loop is not None and self._end is not None:
-            with suppress(RuntimeError):  # the loop has ended already
-                self._loop.call_soon_threadsafe(self._end.set)
-            self._thread.join()
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.stop()
+        return super().start()
 
     def count(self) -> int:
         """Return how many mails are kept."""
@@ -84,19 +61,10 @@ class Mailbox:
         draft.rename(self.folder / "new" / name)
         return name
 
-    def _run(self) -> None:
-        try:
-            asyncio.run(self._serve())  # closes the connections that are left
-        except Exception as error:  # noqa: BLE001 - handed to whoever waits for the start
-            self._failure = error
-            self._settled.set()
-
     async def _serve(self) -> None:
         server = await asyncio.start_server(self._talk, _HOST, self.port)
         self.port = server.sockets[0].getsockname()[1]
-        self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
-        self._settled.set()
-        await self._end.wait()
+        await self._until_stopped()
         server.close()
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -5,6 +5,7 @@ import logging
 import multiprocessing
 import os
 import re
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
@@ -74,6 +75,9 @@ def rows(*, quick: bool) -> list[Metric]:
     acted = sum(result["acted"] for result in results)
     foreign = sum(result["foreign"] for result in results)
     flagged = sum(result["flagged"] for result in held)
+    for (_, place, order), result in zip(itertools.chain.from_iterable(chunks), results, strict=True):
+        if result["obeyed"] and not result["flagged"]:
+            sys.stderr.write(f"injections: not flagged, from {place}: {order}\n")
     how = (
         f"{len(chosen)} orders × {', '.join(PLACES[:-1])}, and every tenth as a sample of the brand; the model "
         f"follows each one it sees ({len(held)} drafts held it); foreign: an address, number or tag of the order in "

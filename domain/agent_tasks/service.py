@@ -12,10 +12,12 @@ from sqlalchemy import Select, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from domain.agent_tasks import actions, heard, skills, views
+from domain.agent_tasks import actions, heard, progress, skills, standing, views
+from domain.agent_tasks.progress import Step
 from domain.agent_tasks.requester import Requester
+from domain.agent_tasks.standing import PartView
 from domain.agent_tasks.states import OVER, State
-from domain.agent_tasks.views import PartView, Step, TaskRow, TaskView
+from domain.agent_tasks.views import TaskRow, TaskView
 from domain.audit import service as audit
 from domain.campaigns import reviews
 from domain.campaigns import service as campaigns
@@ -190,11 +192,11 @@ class TaskService:
 
     def events(self, task_id: UUID, requester: Requester, *, after: Collection[UUID] = ()) -> Sequence[Step]:
         """Return the steps that were finished after those in `after`, the last seen of each campaign, oldest first."""
-        return views.steps(self.session, self._find(task_id, requester), after=after)
+        return progress.steps(self.session, self._find(task_id, requester), after=after)
 
     def last_of_each(self, task_id: UUID, requester: Requester, step_ids: Collection[UUID]) -> Mapping[UUID, UUID]:
         """Return the last of these steps by campaign of the task; those of other tasks are left out."""
-        return views.last_of_each(self.session, self._find(task_id, requester), step_ids)
+        return progress.last_of_each(self.session, self._find(task_id, requester), step_ids)
 
     def answer(
         self, task_id: UUID, requester: Requester, *, question_id: UUID, text: str, idempotency_key: str | None = None
@@ -218,7 +220,7 @@ class TaskService:
     def _asked_by(self, task: AgentTask, question_id: UUID) -> UUID:
         """Return which campaign of the task the question belongs to."""
         question = self.session.get(AgentQuestion, question_id)
-        if question is None or question.campaign_id not in views.campaigns_of(self.session, task):
+        if question is None or question.campaign_id not in standing.campaigns_of(self.session, task):
             raise NotFound("question")
         return question.campaign_id
 
@@ -271,12 +273,12 @@ class TaskService:
 
     def _lock_campaigns(self, task: AgentTask) -> Sequence[Campaign]:
         """Lock what the task is about, always in the same order."""
-        ids = sorted(views.campaigns_of(self.session, task))
+        ids = sorted(standing.campaigns_of(self.session, task))
         return [campaigns.lock(self.session, campaign_id) for campaign_id in ids]
 
     def _meant(self, task: AgentTask, revision_id: UUID | None, channel: str | None) -> Sequence[PartView]:
         """Return which campaigns of the task a revision or a channel means, all without either."""
-        parts = views.parts(self.session, task)
+        parts = standing.parts(self.session, task)
         if revision_id is not None:
             revision = self.session.get(DraftRevision, revision_id)
             parts = [part for part in parts if revision and part.campaign_id == revision.campaign_id]
@@ -319,7 +321,7 @@ class TaskService:
         requester.require("cancel")
         if task.cancelled_at is not None:
             return task.id
-        if views.state(self.session, task) in OVER:
+        if standing.state(self.session, task) in OVER:
             raise Conflict("The task is over. What people decided is changed by people.", code="task_over")
         self._undo(task, requester)
         task.cancelled_at = self.session.execute(select(func.clock_timestamp())).scalar_one()
@@ -333,7 +335,7 @@ class TaskService:
             for campaign in self._lock_campaigns(task):
                 actions.take_back(self.session, campaign, task, actor=requester.actor)
             return
-        open_ = {part.campaign_id for part in views.parts(self.session, task) if part.state not in OVER} - {None}
+        open_ = {part.campaign_id for part in standing.parts(self.session, task) if part.state not in OVER} - {None}
         self._stop_runs(open_)
         undecided = [campaign for campaign in self._lock_campaigns(task) if campaign.status in _UNDECIDED]
         undecided = [campaign for campaign in undecided if campaign.id in open_]

@@ -21,9 +21,9 @@ from sqlalchemy import select
 
 from domain.analytics.periods import Span
 from domain.analytics.reports import COUNTS, RATES, Figures, Report
-from domain.segments.export import cell as harmless
-from kernel import db
+from kernel import db, tables
 from kernel.errors import NotFound
+from kernel.tables import cell as harmless
 from models import Message, MessageEvent
 
 Table = Literal["totals", "series", "channels", "languages", "links", "variants", "segments", "reasons"]
@@ -180,7 +180,7 @@ def as_csv(made: Sheet, language: Language) -> Iterator[str]:
         yield _line(cells, delimiter)
 
 
-def _line(cells: Sequence[str], delimiter: str = ",") -> str:
+def _line(cells: Sequence[str], delimiter: str) -> str:
     line = io.StringIO()
     csv.writer(line, delimiter=delimiter).writerow(cells)
     return line.getvalue()
@@ -265,7 +265,6 @@ def _put(page: Any, y: int, x: int, value: Any, column: Column, digits: int, sha
 EVENT_COLUMNS = (
     "id", "at", "kind", "actor", "reason", "link_n", "message_id", "member_id", "channel", "language", "variant",
 )  # fmt: skip
-_PIECE = 1_000
 
 
 def events(tenant_id: UUID, campaign_id: UUID, form: Literal["csv", "json"]) -> Iterator[str]:
@@ -283,18 +282,6 @@ def events(tenant_id: UUID, campaign_id: UUID, form: Literal["csv", "json"]) -> 
         .where(MessageEvent.tenant_id == tenant_id, MessageEvent.campaign_id == campaign_id)
         .order_by(MessageEvent.id)
     )
+    write = tables.as_csv if form == "csv" else tables.as_lines
     with db.tenant_session(tenant_id) as session:
-        if form == "csv":
-            yield _line(EVENT_COLUMNS)
-        for piece in session.execute(statement, execution_options={"yield_per": _PIECE}).partitions():
-            yield "".join(_event(row, form) for row in piece)
-
-
-def _event(row: Sequence[Any], form: Literal["csv", "json"]) -> str:
-    if form == "csv":
-        return _line([harmless(value) for value in row])
-    told = {
-        name: _plain(str(value) if isinstance(value, UUID) else value)
-        for name, value in zip(EVENT_COLUMNS, row, strict=True)
-    }
-    return json.dumps(told, ensure_ascii=False) + "\n"
+        yield from write(EVENT_COLUMNS, session.execute(statement, execution_options={"yield_per": tables.PIECE}))

@@ -30,6 +30,7 @@ from domain.plans import service as plans
 from domain.senders import accounts, prices
 from domain.senders.prices import Prices
 from kernel import clock
+from kernel.errors import Invalid
 from kernel.settings import get_settings
 from models import Campaign, CampaignBudget, CampaignSpend, Conversion, Tenant
 
@@ -53,7 +54,8 @@ GROUP BY 1, 2, CASE WHEN m.channel = 'sms' THEN left(m.address_norm, :telling) E
 """)
 _MODEL = text("""
 SELECT date_trunc('month', l.created_at AT TIME ZONE :zone)::date AS month,
-  sum(l.in_tokens + l.cached_tokens) FILTER (WHERE l.cost_micro = 0) AS read,
+  sum(l.in_tokens + l.cached_tokens) FILTER (WHERE l.cost_micro = 0 AND NOT starts_with(l.purpose, 'embed_')) AS read,
+  sum(l.in_tokens + l.cached_tokens) FILTER (WHERE l.cost_micro = 0 AND starts_with(l.purpose, 'embed_')) AS embedded,
   sum(l.out_tokens) FILTER (WHERE l.cost_micro = 0) AS written,
   sum(l.in_tokens + l.cached_tokens + l.out_tokens) AS tokens, sum(l.cost_micro) AS micro
 FROM agent_run r JOIN model_call l ON l.tenant_id = r.tenant_id AND l.run_id = r.id
@@ -234,12 +236,15 @@ def _list_price(tenant: Tenant, listed: Prices, row: Any) -> tuple[Decimal | Non
 def _add_tokens(rows: _Rows, row: Any) -> None:
     settings = get_settings()
     amount = Decimal(row.micro) / _MICRO_OF_A_MINOR
-    unpriced = 0
+    read, written, embedded, unpriced = row.read or 0, row.written or 0, row.embedded or 0, 0
     if settings.llm_input_price is not None and settings.llm_output_price is not None:
-        amount += settings.llm_input_price * (row.read or 0) / _MILLION
-        amount += settings.llm_output_price * (row.written or 0) / _MILLION
+        amount += (settings.llm_input_price * read + settings.llm_output_price * written) / _MILLION
     else:
-        unpriced = (row.read or 0) + (row.written or 0)
+        unpriced = read + written
+    if settings.llm_embedding_price is not None:
+        amount += settings.llm_embedding_price * embedded / _MILLION
+    else:
+        unpriced += embedded
     currency = settings.llm_currency if amount else NO_CURRENCY
     rows.add(row.month, "model", currency, amount, row.tokens, unpriced)
 
@@ -300,13 +305,16 @@ def overview(session: Session, *, by: GroupBy, first: date | None = None, last: 
     """Return cost and revenue from one month to another, by default the last twelve.
 
     Cost belongs to the month in which it arose, revenue to that of the conversion. Raises PlanLimit below the plan
-    that has it, Invalid for a day outside of the years of reports.
+    that has it, Invalid for a day outside of the years of reports and for an end before the beginning.
     """
     periods.check(first, last)
     plans.require_level(session, catalog.ANALYTICS, "advanced")
     tenant = tenants.current(session)
-    last = (last or clock.now().astimezone(ZoneInfo(tenant.time_zone)).date()).replace(day=1)
+    today = clock.now().astimezone(ZoneInfo(tenant.time_zone)).date()
+    last = (last or max(today, first or today)).replace(day=1)
     first = (first or cohorts.later(last, -11)).replace(day=1)
+    if last < first:
+        raise Invalid("to", "lies before `from`; swap them")
     found = _campaigns_between(session, tenant, first, last)
     left = freshen(session, found)
     accounts_ = _accounts(session, found, by, first, last)

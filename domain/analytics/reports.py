@@ -8,10 +8,11 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, TextClause, func, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -22,7 +23,7 @@ from domain.delivery import queries as delivery
 from domain.plans import service as plans
 from domain.plans.catalog import ANALYTICS
 from kernel import db, log, outbox
-from models import Campaign, CampaignPart, RollupDay, Tenant, TrackedLink
+from models import Campaign, CampaignPart, RollupDay, TrackedLink
 
 KIND = "analytics"
 SECTIONS = {"series": "standard", "channels": "standard", "links": "standard", "languages": "standard",
@@ -44,7 +45,9 @@ RATES: Mapping[str, tuple[str, str]] = {
 COUNTS: tuple[str, ...] = tuple(
     metric for metric in rollup.METRICS if not metric.startswith("of_") and metric not in {"value_minor", "attempted"}
 )
-_SUMS = [func.coalesce(func.sum(getattr(RollupDay, metric)), 0).label(metric) for metric in rollup.METRICS]
+_SUMS = ", ".join(f"coalesce(sum({metric}), 0)::bigint AS {metric}" for metric in rollup.METRICS)
+_CUTS = {"channels": "channel", "languages": "language", "variants": "variant"}
+_PLACE = "campaign_id, link_n, language, part, detail"
 Key = tuple[Any, ...]
 Grouped = dict[Key, dict[str, int]]
 
@@ -161,7 +164,7 @@ def overview(session: Session, asked: Asked) -> Report:
     state, zone = freshen(session)
     span = periods.span(asked.first, asked.last, zone)
     targeted = sum(sum(each.values()) for each in delivery.counts_of_many(session, _started(session, span)).values())
-    return _report(session, asked, span, [], sections - _OF_A_CAMPAIGN, (level, state, zone, targeted))
+    return _report(session, asked, span, sections - _OF_A_CAMPAIGN, (level, state, zone, targeted))
 
 
 def performance(session: Session, campaign_id: UUID, asked: Asked) -> Report:
@@ -176,7 +179,7 @@ def performance(session: Session, campaign_id: UUID, asked: Asked) -> Report:
     periods.check(asked.first, asked.last)
     span = _life(session, own, asked, zone)
     targeted = sum(delivery.counts(session, campaign_id).values())
-    return _report(session, asked, span, own, sections, (level, state, zone, targeted), campaign_id)
+    return _report(session, asked, span, sections, (level, state, zone, targeted), campaign_id)
 
 
 def freshen(session: Session) -> tuple[rollup.State, str]:
@@ -185,13 +188,12 @@ def freshen(session: Session) -> tuple[rollup.State, str]:
     Where much waits, a worker is told, and the answer says how much.
     """
     state = rollup.state(session)
-    zone = session.execute(select(Tenant.time_zone).where(Tenant.id == db.tenant_of(session))).scalar_one()
-    if state.zone != zone or 0 < state.behind <= _AT_ONCE:
+    if state.zone != state.wanted or 0 < state.behind <= _AT_ONCE:
         _advance(session)
         state = rollup.state(session)
     if state.behind:
         outbox.mark_due(session, KIND)
-    return state, state.zone or zone
+    return state, state.zone or state.wanted
 
 
 def _advance(session: Session) -> None:
@@ -205,10 +207,10 @@ def _advance(session: Session) -> None:
 
 
 def _sections(session: Session, asked: frozenset[str]) -> tuple[str, frozenset[str]]:
-    for section in sorted(asked & SECTIONS.keys()):
-        plans.require_level(session, ANALYTICS, SECTIONS[section])
     level = plans.require(session, ANALYTICS)
     had = {name for name, least in SECTIONS.items() if _has(level, least)}
+    for section in sorted((asked & SECTIONS.keys()) - had):
+        plans.require_level(session, ANALYTICS, SECTIONS[section])
     return level, frozenset(asked & had if asked else had)
 
 
@@ -249,16 +251,16 @@ def _report(
     session: Session,
     asked: Asked,
     span: Span,
-    own: Sequence[ColumnElement[bool]],
     sections: frozenset[str],
     about: tuple[str, rollup.State, str, int],
     campaign_id: UUID | None = None,
 ) -> Report:
     level, state, zone, targeted = about
-    where = [*_within(session, span), *own]
-    cuts = {name: columns for name, columns in _cuts(asked.by).items() if name in sections or name == "totals"}
-    whole = _grouped(session, [*where, RollupDay.link_n == WHOLE], cuts)
-    places = _places(session, where, campaign_id) if sections & _OF_PLACES else {}
+    keys = {"tenant": db.tenant_of(session), "first": span.first, "last": span.last}
+    keys |= {"campaign": campaign_id} if campaign_id else {}
+    names = ("totals", *(name for name in ("series", *_CUTS) if name in sections))
+    whole = _grouped(session, names, asked.by, keys)
+    places = _places(session, keys) if sections & _OF_PLACES else {}
     folded = {name: _folded(found) for name, found in whole.items()}
     return Report(
         span=span,
@@ -276,49 +278,70 @@ def _report(
         languages=_named(folded["languages"]) if "languages" in folded else None,
         variants=_variants(folded["variants"]) if "variants" in folded else None,
         links=_links(session, places, campaign_id) if campaign_id and "links" in sections else None,
-        segments=_segments(session, places, campaign_id) if "segments" in sections else None,
+        segments=_segments(session, places, campaign_id, targeted) if "segments" in sections else None,
     )
 
 
-def _cuts(by: By) -> dict[str, list[Any]]:
-    """Return what the figures of whole messages are cut by, section for section."""
-    start = RollupDay.day if by is By.DAY else func.date_trunc(by.value, RollupDay.day)
-    columns = {"channels": RollupDay.channel, "languages": RollupDay.language, "variants": RollupDay.variant}
-    return {"totals": [], "series": [start]} | {name: [column] for name, column in columns.items()}
+@lru_cache
+def _whole_messages(names: tuple[str, ...], by: By, *, of_campaign: bool) -> TextClause:
+    """Return the statement that sums whole messages in several ways, each also by detail, from reading the rows once.
+
+    GROUPING says of a row what it is not summed by: a bit per column, the first one highest.
+    """
+    columns = {name: column for name, column in _columns(by).items() if name in names}
+    which = f"grouping({', '.join(columns.values())})" if columns else "0"
+    sets = ", ".join(f"({columns[name]}, detail)" if name in columns else "(detail)" for name in names)
+    cells = "".join(f"{column}, " for column in columns.values())
+    said = f"""
+        SELECT {which}, {cells}detail, {_SUMS} FROM rollup_day
+        WHERE {_where(of_campaign=of_campaign)} AND link_n = {WHOLE} GROUP BY GROUPING SETS ({sets})
+    """  # noqa: S608 - words of our own
+    return text(said)
 
 
-def _grouped(
-    session: Session, where: Sequence[ColumnElement[bool]], cuts: Mapping[str, Sequence[Any]]
-) -> dict[str, Grouped]:
-    """Return sums cut in several ways, each also by detail, from reading the rows once."""
-    columns = list(dict.fromkeys(column for cut in cuts.values() for column in cut))
-    sets = func.grouping_sets(*(tuple_(*cut, RollupDay.detail) for cut in cuts.values()))
-    which = func.grouping(*columns) if columns else literal(0)
-    found: dict[str, Grouped] = {name: {} for name in cuts}
-    of_mask = {_mask(columns, cut): name for name, cut in cuts.items()}
-    for mask, *cells in session.execute(select(which, *columns, RollupDay.detail, *_SUMS).where(*where).group_by(sets)):
-        name = of_mask[mask]
-        own = [cell for column, cell in zip(columns, cells, strict=False) if column in cuts[name]]
-        n = len(columns)
+@lru_cache
+def _by_place(*, of_campaign: bool) -> TextClause:
+    """Return the statement that sums segments, and of a campaign its links too."""
+    wanted = f"link_n <> {WHOLE}" if of_campaign else f"link_n = {SEGMENT}"
+    said = f"""
+        SELECT {_PLACE}, {_SUMS} FROM rollup_day
+        WHERE {_where(of_campaign=of_campaign)} AND {wanted} GROUP BY {_PLACE}
+    """  # noqa: S608 - words of our own
+    return text(said)
+
+
+def _where(*, of_campaign: bool) -> str:
+    own = " AND campaign_id = :campaign" if of_campaign else ""
+    return f"tenant_id = :tenant AND day BETWEEN :first AND :last{own}"
+
+
+def _columns(by: By) -> dict[str, str]:
+    """Return what whole messages are cut by, section for section; weeks and months by their first day."""
+    return {"series": "day" if by is By.DAY else f"date_trunc('{by.value}', day)", **_CUTS}
+
+
+def _grouped(session: Session, names: tuple[str, ...], by: By, keys: Mapping[str, Any]) -> dict[str, Grouped]:
+    """Return the sums of whole messages for each section by its key and the detail."""
+    columns = [name for name in _columns(by) if name in names]
+    everything = (1 << len(columns)) - 1
+    of_mask = {everything - (1 << n): name for n, name in enumerate(reversed(columns))} | {everything: "totals"}
+    found: dict[str, Grouped] = {name: {} for name in names}
+    for mask, *cells in session.execute(_whole_messages(names, by, of_campaign="campaign" in keys), keys):
+        name, n = of_mask[mask], len(columns)
+        own = () if name == "totals" else (cells[columns.index(name)],)
         found[name][(*own, cells[n])] = _counted(cells[n + 1 :])
     return found
 
 
-def _mask(columns: Sequence[Any], cut: Sequence[Any]) -> int:
-    """Return what GROUPING says of a row of a cut: a bit per column that it is not cut by, the first one highest."""
-    return sum(1 << n for n, column in enumerate(reversed(columns)) if column not in cut)
+def _counted(cells: Sequence[int]) -> dict[str, int]:
+    return {metric: n for metric, n in zip(rollup.METRICS, cells, strict=True) if n}
 
 
-def _counted(cells: Sequence[Any]) -> dict[str, int]:
-    return {metric: int(n) for metric, n in zip(rollup.METRICS, cells, strict=True) if n}
-
-
-def _places(session: Session, where: Sequence[ColumnElement[bool]], campaign_id: UUID | None) -> Grouped:
+def _places(session: Session, keys: Mapping[str, Any]) -> Grouped:
     """Return the sums of segments, and of a campaign's links: campaign, link number, language, part, detail."""
-    wanted = RollupDay.link_n != WHOLE if campaign_id else RollupDay.link_n == SEGMENT
-    by = (RollupDay.campaign_id, RollupDay.link_n, RollupDay.language, RollupDay.part, RollupDay.detail)
-    rows = session.execute(select(*by, *_SUMS).where(*where, wanted).group_by(*by))
-    return {tuple(row[: len(by)]): _counted(row[len(by) :]) for row in rows}
+    n = _PLACE.count(",") + 1
+    rows = session.execute(_by_place(of_campaign="campaign" in keys), keys)
+    return {tuple(row[:n]): _counted(row[n:]) for row in rows}
 
 
 def _folded(by_detail: Grouped) -> dict[Key, Figures]:
@@ -347,7 +370,7 @@ def _variants(found: Mapping[Key, Figures]) -> dict[int | None, Figures]:
     return {None if key[0] == WHOLE else key[0]: figures for key, figures in sorted(found.items())}
 
 
-def _segments(session: Session, places: Grouped, campaign_id: UUID | None) -> Segments:
+def _segments(session: Session, places: Grouped, campaign_id: UUID | None, targeted: int) -> Segments:
     """Return the segments of a campaign in the order of its audience; of a tenant those with figures, by name."""
     rows = {(key[0], key[3], key[4]): figures for key, figures in places.items() if key[1] == SEGMENT}
     named = _parts(session, {campaign_id} if campaign_id else {key[0] for key in rows})
@@ -366,11 +389,15 @@ def _segments(session: Session, places: Grouped, campaign_id: UUID | None) -> Se
     told = list(shown.values())
     if not campaign_id:
         told.sort(key=lambda each: (each.name, each.segment_id))
+    if campaign_id:  # there are more messages by segment than altogether
+        return Segments(told, overlap=sum(each.messages for each in named.values()) > targeted)
     return Segments(told, overlap=_overlap(session, named.values()))
 
 
 def _parts(session: Session, ids: Collection[UUID]) -> dict[tuple[UUID, int], CampaignPart]:
     """Return the segments that campaigns named, the oldest campaign first."""
+    if not ids:
+        return {}
     rows = session.execute(
         select(CampaignPart)
         .where(CampaignPart.tenant_id == db.tenant_of(session), CampaignPart.campaign_id.in_(ids))

@@ -245,6 +245,10 @@ SELECT (SELECT min(xid) FROM message_event
 """)
 _CHANGED = text("SELECT EXISTS (SELECT FROM actor_change WHERE tenant_id = :tenant AND xid >= :low AND xid < :high)")
 _KNOWN = text("DELETE FROM actor_change WHERE tenant_id = :tenant AND xid < :high")
+_POSITION = text("""
+SELECT t.time_zone AS wanted, p.xid, p.zone, p.counted_at
+FROM tenant t LEFT JOIN rollup_position p ON p.tenant_id = t.id WHERE t.id = :tenant
+""")
 _BEHIND = text("""
 SELECT count(*) FROM (
   SELECT FROM message_event WHERE tenant_id = :tenant AND xid >= :low AND campaign_id IS NOT NULL LIMIT :most) AS found
@@ -265,11 +269,12 @@ class Turn:
 class State:
     """How far the figures are: all of what was committed before `counted_at`; `behind` events wait (at most 10,000).
 
-    `zone` is the one of the days, None before anything was counted.
+    `zone` is the one of the days, None before anything was counted; `wanted` is the tenant's.
     """
 
     counted_at: datetime
     behind: int
+    wanted: str
     zone: str | None = None
 
 
@@ -359,12 +364,10 @@ def verify(session: Session) -> list[Difference]:
 def state(session: Session) -> State:
     """Return how far the figures of the session's tenant are."""
     tenant_id = db.tenant_of(session)
-    position = session.get(RollupPosition, tenant_id, populate_existing=True)
-    asked = {"tenant": tenant_id, "low": position.xid if position else 0, "most": _MOST_BEHIND}
+    known = session.execute(_POSITION, {"tenant": tenant_id}).one()
+    asked = {"tenant": tenant_id, "low": known.xid or 0, "most": _MOST_BEHIND}
     behind = session.execute(_BEHIND, asked).scalar_one()
-    if position is None:
-        return State(clock.now(), behind)
-    return State(position.counted_at, behind, position.zone)
+    return State(known.counted_at or clock.now(), behind, known.wanted, known.zone)
 
 
 def _take(session: Session, *, wait: bool) -> RollupPosition | None:

@@ -12,6 +12,7 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from kernel.errors import Invalid
+from kernel.text import blank
 
 MOST_ROWS = 500_000
 _YEARS = (1900, 2999)  # of a moment
@@ -55,6 +56,7 @@ _SALUTATIONS = {
     "weiblich": "Frau", "männlich": "Herr", "female": "Frau", "male": "Herr",
 }  # fmt: skip
 _LANGUAGES = {"de": "de", "deutsch": "de", "german": "de", "en": "en", "englisch": "en", "english": "en"}
+_SEPARATOR = re.compile("sep=([;,\t|])\\s*", re.IGNORECASE)  # a first line by which Excel knows the separator
 _ZONES = available_timezones()
 _UMLAUTS = {ord(letter): pair for letter, pair in (("ä", "ae"), ("ö", "oe"), ("ü", "ue"), ("ß", "ss"))}
 
@@ -88,6 +90,8 @@ def read_table(data: bytes, file_name: str) -> Table:
     text = decode(data)
     if not text.strip():
         raise Invalid("file", "is empty; the first line names the columns")
+    if "\x00" in text.lstrip().partition("\n")[0]:  # UTF-16 or UTF-32 without a mark
+        raise Invalid("file", "is in no encoding that can be told; save it as CSV UTF-8")
     tabular = not (file_name.lower().endswith(".json") or text.lstrip().startswith("["))
     table = tuple(_csv(text) if tabular else _json(text))
     if not table:
@@ -100,12 +104,15 @@ def read_table(data: bytes, file_name: str) -> Table:
 
 def _csv(text: str) -> Iterator[tuple[int, dict[str, str]]]:
     first = text.lstrip("\r\n").splitlines()[0]
-    delimiter = max(";,\t|", key=first.count)
+    named = _SEPARATOR.fullmatch(first)
+    delimiter = named[1] if named else max(";,\t|", key=first.count)
     if delimiter not in first:
         delimiter = ";"
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
-        header = [cell.strip() for cell in next(reader)]
+        if named:
+            next(reader)
+        header = [cell.strip() for cell in next(reader, ())]
         if len(set(header)) != len(header):
             raise Invalid("file", "names a column twice; every column needs its own name")
         for cells in reader:
@@ -258,8 +265,8 @@ _READERS: dict[str, Callable[[str], Any]] = {
 
 
 def read_cell(field: str, text: str) -> Any:
-    """Return the value of a cell, None for an empty one. Raises BadCell saying how to write it."""
+    """Return the value of a cell, None for one that shows nothing. Raises BadCell saying how to write it."""
     text = text.replace("\x00", "").strip()
-    if not text:
+    if blank(text):
         return None
     return _READERS.get(field, _text)(text)

@@ -36,6 +36,12 @@ _KEYS = {
 _KINDS = {"all_members", "tags", "selected", "segments"}
 MOST_SEGMENTS = 20
 _STATUSES = {"active", "paused", "left", "prospect"}
+_PRESENT = ("active", "paused")
+_EVERY = ("active", "paused", "left", "prospect")
+_STATUS_WORDS = {
+    "active": ("aktiv", "active"), "paused": ("pausiert", "paused"), "left": ("ehemalig", "former"),
+    "prospect": ("interessiert", "prospect"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +53,7 @@ class Audience:
     exclude_tags: tuple[str, ...] = ()
     member_ids: tuple[UUID, ...] = ()
     inactive_days: int | None = None
-    statuses: tuple[str, ...] = ("active", "paused")
+    statuses: tuple[str, ...] = _PRESENT
     segments: tuple[UUID, ...] = ()
     exclude_segments: tuple[UUID, ...] = ()
 
@@ -81,7 +87,7 @@ def read(definition: dict[str, Any]) -> Audience:
         exclude_tags=_words(definition, "exclude_tags"),
         member_ids=_ids("member_ids", definition.get("member_ids") or []),
         inactive_days=_days(definition.get("inactive_days")),
-        statuses=_words(definition, "statuses") or ("active", "paused"),
+        statuses=_words(definition, "statuses") or _usual(kind),
         segments=_ids("segments", definition.get("segments") or [], most=MOST_SEGMENTS),
         exclude_segments=_ids("exclude_segments", definition.get("exclude_segments") or [], most=MOST_SEGMENTS),
     )
@@ -95,6 +101,11 @@ def read(definition: dict[str, Any]) -> Audience:
     if strange:
         raise Invalid("audience.statuses", f"'{strange[0]}' is no member status; use {', '.join(sorted(_STATUSES))}")
     return audience
+
+
+def _usual(kind: str) -> tuple[str, ...]:
+    """Return the statuses of an audience that names none: segments and hands choose for themselves whom they mean."""
+    return _EVERY if kind in {"segments", "selected"} else _PRESENT
 
 
 def _words(definition: dict[str, Any], key: str) -> tuple[str, ...]:
@@ -221,6 +232,9 @@ def sentence(definition: dict[str, Any], language: str) -> str:
     if audience.inactive_days is not None:
         days = audience.inactive_days
         parts.append(f"seit über {days} Tagen nicht da" if german else f"not seen for more than {days} days")
+    if set(audience.statuses) != set(_usual(audience.kind)):
+        names = [_STATUS_WORDS[each][0 if german else 1] for each in _EVERY if each in audience.statuses]
+        parts.append(f"Status {' oder '.join(names)}" if german else f"status {' or '.join(names)}")
     if audience.exclude_tags:
         parts.append(("ohne " if german else "without ") + ", ".join(audience.exclude_tags))
     if audience.exclude_segments:

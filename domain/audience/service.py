@@ -1,11 +1,11 @@
 """Members and how to reach them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
 import phonenumbers
-from sqlalchemy import select, update
+from sqlalchemy import ARRAY, Uuid, any_, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from channels.email.addresses import normalise_address
@@ -45,13 +45,19 @@ def get(session: Session, member_id: UUID) -> Member:
     return db.own(session, Member, member_id, "member")
 
 
-def contact_points(session: Session, member_ids: list[UUID]) -> dict[UUID, list[ContactPoint]]:
+_POINTS = (
+    select(ContactPoint)
+    .where(
+        ContactPoint.tenant_id == bindparam("tenant"),
+        ContactPoint.member_id == any_(bindparam("members", type_=ARRAY(Uuid))),
+    )
+    .order_by(ContactPoint.channel, ContactPoint.id)
+)
+
+
+def contact_points(session: Session, member_ids: Sequence[UUID]) -> dict[UUID, list[ContactPoint]]:
     """Return the contact points of several members."""
-    rows = session.execute(
-        select(ContactPoint)
-        .where(ContactPoint.tenant_id == db.tenant_of(session), ContactPoint.member_id.in_(member_ids))
-        .order_by(ContactPoint.channel, ContactPoint.id)
-    ).scalars()
+    rows = session.execute(_POINTS, {"tenant": db.tenant_of(session), "members": member_ids}).scalars()
     points: dict[UUID, list[ContactPoint]] = {member_id: [] for member_id in member_ids}
     for row in rows:
         points[row.member_id].append(row)

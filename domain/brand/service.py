@@ -13,6 +13,7 @@ from domain.audit import service as audit
 from kernel import db
 from kernel.errors import Conflict, Invalid, NotFound
 from kernel.ids import new_id
+from kernel.text import blank
 from models import BrandProfile, BrandRule, Tenant
 
 MOST_PHRASES = 50
@@ -131,7 +132,7 @@ def save(session: Session, *, actor: str, values: dict[str, Any]) -> BrandProfil
 def _phrases(field: str, phrases: Sequence[str], most: int, longest: int) -> None:
     if len(phrases) > most:
         raise Invalid(field, f"at most {most} entries")
-    if any(not phrase.strip() or len(phrase) > longest for phrase in phrases):
+    if any(blank(phrase) or len(phrase) > longest for phrase in phrases):
         raise Invalid(field, f"each has 1 to {longest} characters")
 
 

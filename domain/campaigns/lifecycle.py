@@ -94,6 +94,7 @@ TABLE: dict[Status, dict[Verb, Status]] = {
     },
     _S.SCHEDULED: {
         _V.EDIT: _S.PENDING_REVIEW,
+        _V.SUBMIT: _S.PENDING_REVIEW,
         _V.WITHDRAW: _S.PENDING_REVIEW,
         _V.UNSCHEDULE: _S.APPROVED,
         _V.START: _S.SENDING,
@@ -108,7 +109,13 @@ TABLE: dict[Status, dict[Verb, Status]] = {
         _V.CANCEL: _S.CANCELLED,
     },
     _S.PAUSED: {_V.RESUME: _S.SENDING, _V.HOLD: _S.HELD, _V.CANCEL: _S.CANCELLED},
-    _S.HELD: {_V.EDIT: _S.PENDING_REVIEW, _V.RESUME: _S.SENDING, _V.CANCEL: _S.CANCELLED},
+    _S.HELD: {
+        _V.EDIT: _S.PENDING_REVIEW,
+        _V.SUBMIT: _S.PENDING_REVIEW,
+        _V.WITHDRAW: _S.PENDING_REVIEW,
+        _V.RESUME: _S.SENDING,
+        _V.CANCEL: _S.CANCELLED,
+    },
     _S.SENT: {_V.RETRY_FAILED: _S.SENDING},
     _S.FAILED: {_V.RETRY_FAILED: _S.SENDING, _V.CANCEL: _S.CANCELLED},
     _S.CANCELLED: {_V.DELETE: _S.CANCELLED},

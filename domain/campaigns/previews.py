@@ -44,10 +44,14 @@ def create(
     purpose: str = "approve",
     hours: int | None = None,
     token: str | None = None,
+    member_ids: Sequence[UUID] = (),
+    after: PreviewLink | None = None,
 ) -> NewLink:
     """Make a link to the current revision, with a token of 256 bits of the caller's or of our own.
 
-    Raises NotFound where nothing is written, Invalid for a bad life.
+    It shows the people of `member_ids` first, then who was picked for the link `after` which it comes, then the typical
+    ones; ten at most. Raises NotFound where nothing is written, Invalid for a bad life and for people who would not
+    get the campaign.
     """
     hours = get_settings().preview_hours if hours is None else hours
     if not 1 <= hours <= LONGEST_HOURS:
@@ -55,6 +59,12 @@ def create(
     campaign = campaigns.get(session, campaign_id)
     revision = revisions.current(session, campaign)
     token = token or new_token()
+    asked = _reachable(session, campaign, member_ids)
+    if strangers := [str(member_id) for member_id in member_ids if member_id not in asked]:
+        raise Invalid("member_ids", f"not in the audience, or not to be written to: {', '.join(strangers)}")
+    typical = choose_people(session, campaign, list(_languages(revision)), content=revision.content_json)
+    before = [UUID(shown) for shown in after.member_ids] if after is not None else []
+    picked = [each for each in _reachable(session, campaign, before) if each not in typical]
     link = PreviewLink(
         tenant_id=campaign.tenant_id,
         campaign_id=campaign.id,
@@ -62,10 +72,7 @@ def create(
         content_hash=revision.content_hash,
         token_hash=hash_token(token),
         purpose=purpose,
-        member_ids=[
-            str(member_id)
-            for member_id in choose_people(session, campaign, list(_languages(revision)), content=revision.content_json)
-        ],
+        member_ids=[str(member_id) for member_id in dict.fromkeys([*asked, *picked, *typical])][:MOST_PEOPLE],
         expires_at=_database_now(session) + timedelta(hours=hours),
         created_by=actor,
     )
@@ -94,17 +101,7 @@ def choose_people(
 
     Typical, each language, no name, longest name, no course; then, for a `content`, one of each of its largest cohorts.
     """
-    chosen = selection.members_of(campaign.audience, tenant_id=campaign.tenant_id, session=session).subquery()
-    reachable = exists().where(
-        Consent.tenant_id == campaign.tenant_id,
-        Consent.member_id == Member.id,
-        Consent.channel == campaign.channel,
-        Consent.purpose == "marketing",
-        Consent.state == "granted",
-    )
-    base = select(Member.id).where(
-        Member.tenant_id == campaign.tenant_id, Member.id.in_(select(chosen.c.id)), reachable
-    )
+    base = _writable(session, campaign)
     named = (func.coalesce(Member.first_name, "") != "") & (func.coalesce(Member.last_name, "") != "")
     wanted = [
         base.where(named).order_by(Member.id),
@@ -124,6 +121,29 @@ def choose_people(
         if len(people) == MOST_PEOPLE:
             break
     return people
+
+
+def _writable(session: Session, campaign: Campaign) -> Select[UUID]:
+    """Return the ids of a campaign's audience who agreed to its channel."""
+    chosen = selection.members_of(campaign.audience, tenant_id=campaign.tenant_id, session=session).subquery()
+    reachable = exists().where(
+        Consent.tenant_id == campaign.tenant_id,
+        Consent.member_id == Member.id,
+        Consent.channel == campaign.channel,
+        Consent.purpose == "marketing",
+        Consent.state == "granted",
+    )
+    return select(Member.id).where(
+        Member.tenant_id == campaign.tenant_id, Member.id.in_(select(chosen.c.id)), reachable
+    )
+
+
+def _reachable(session: Session, campaign: Campaign, member_ids: Sequence[UUID]) -> list[UUID]:
+    """Return those of the ids who may be written to, in the order given."""
+    if not member_ids:
+        return []
+    found = set(session.execute(_writable(session, campaign).where(Member.id.in_(member_ids))).scalars())
+    return [member_id for member_id in dict.fromkeys(member_ids) if member_id in found]
 
 
 def _add(session: Session, people: list[UUID], statement: Select[UUID]) -> None:
@@ -183,20 +203,3 @@ def revoke(session: Session, campaign_id: UUID, link_id: UUID, *, actor: str) ->
         link.revoked_at, link.revoked_because = clock.now(), "revoked"
         audit.append(session, actor=actor, action="preview.revoke", subject=str(campaign_id), link=str(link.id))
     session.flush()
-
-
-def follow(session: Session, link_id: UUID) -> NewLink:
-    """Return a link to the current draft for the holder of a superseded one, with the rest of its life.
-
-    Raises Gone when the link ended for another reason or is past its end.
-    """
-    link = session.execute(
-        select(PreviewLink).where(PreviewLink.tenant_id == db.tenant_of(session), PreviewLink.id == link_id)
-    ).scalar_one_or_none()
-    if link is None:
-        raise NotFound("preview")
-    left = (link.expires_at - _database_now(session)).total_seconds() / 3600
-    if link.revoked_because != "superseded" or left <= 0:
-        raise Gone("This link is no longer valid. Ask for a new one.", code="link_expired", reason="expired")
-    hours = max(1, min(LONGEST_HOURS, int(left)))
-    return create(session, link.campaign_id, actor=f"link:{link.id}", purpose=link.purpose, hours=hours)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, bindparam, select
 from sqlalchemy.orm import Session
 
 from kernel import db
@@ -40,6 +40,29 @@ def matching(
     return statement
 
 
+# Built once: what every look at a campaign asks.
+_LAST_RUN = (
+    select(AgentRun)
+    .where(AgentRun.tenant_id == bindparam("tenant"), AgentRun.campaign_id == bindparam("campaign"))
+    .order_by(AgentRun.id.desc())
+    .limit(1)
+)
+_NODES = (
+    select(AgentStep.node)
+    .where(AgentStep.tenant_id == bindparam("tenant"), AgentStep.run_id == bindparam("run"))
+    .order_by(AgentStep.id.desc())
+)
+_QUESTIONS = (
+    select(AgentQuestion)
+    .where(AgentQuestion.tenant_id == bindparam("tenant"), AgentQuestion.campaign_id == bindparam("campaign"))
+    .order_by(AgentQuestion.id)
+)
+
+
+def _of(session: Session, campaign_id: UUID) -> dict[str, UUID]:
+    return {"tenant": db.tenant_of(session), "campaign": campaign_id}
+
+
 @dataclass(frozen=True, slots=True)
 class SeenRun:
     """A run with the stage it is at."""
@@ -50,27 +73,14 @@ class SeenRun:
 
 
 def _seen(session: Session, run: AgentRun) -> SeenRun:
-    nodes = (
-        session.execute(
-            select(AgentStep.node)
-            .where(AgentStep.tenant_id == run.tenant_id, AgentStep.run_id == run.id)
-            .order_by(AgentStep.id.desc())
-        )
-        .scalars()
-        .all()
-    )
+    nodes = session.execute(_NODES, {"tenant": run.tenant_id, "run": run.id}).scalars().all()
     stage = nodes[0] if nodes else None
     return SeenRun(run, stage, 100 if run.status in _OVER else max((STAGES.get(node, 0) for node in nodes), default=0))
 
 
 def last_run(session: Session, campaign_id: UUID) -> SeenRun | None:
     """Return the newest run of the agent for a campaign."""
-    run = session.execute(
-        select(AgentRun)
-        .where(AgentRun.tenant_id == db.tenant_of(session), AgentRun.campaign_id == campaign_id)
-        .order_by(AgentRun.id.desc())
-        .limit(1)
-    ).scalar_one_or_none()
+    run = session.execute(_LAST_RUN, _of(session, campaign_id)).scalar_one_or_none()
     return _seen(session, run) if run else None
 
 
@@ -86,15 +96,7 @@ def run(session: Session, campaign_id: UUID, run_id: UUID) -> SeenRun | None:
 
 def questions(session: Session, campaign_id: UUID) -> Sequence[AgentQuestion]:
     """Return the agent's questions, oldest first."""
-    return (
-        session.execute(
-            select(AgentQuestion)
-            .where(AgentQuestion.tenant_id == db.tenant_of(session), AgentQuestion.campaign_id == campaign_id)
-            .order_by(AgentQuestion.id)
-        )
-        .scalars()
-        .all()
-    )
+    return session.execute(_QUESTIONS, _of(session, campaign_id)).scalars().all()
 
 
 def revisions(session: Session, campaign_id: UUID) -> Select[DraftRevision]:

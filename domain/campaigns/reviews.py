@@ -10,14 +10,16 @@ from sqlalchemy.orm import Session
 from domain.audience import selection
 from domain.audit import service as audit
 from domain.campaigns import revisions, seal
+from domain.campaigns import schedule as schedules
 from domain.campaigns import service as campaigns
 from domain.campaigns.lifecycle import Status, Verb, follow
-from domain.content import places
+from domain.content import places, versions
 from domain.plans import catalog
 from domain.plans import service as plans
 from kernel import clock, db, outbox
 from kernel.errors import Conflict, Invalid, NotFound
 from kernel.settings import get_settings
+from kernel.text import blank
 from models import AgentQuestion, AgentRun, Campaign, DraftRevision, FindingOverride, Review, Sender, Tenant
 
 MOST_AGENT_REVISIONS = 10
@@ -139,7 +141,7 @@ def request_changes(session: Session, campaign_id: UUID, decision: Decision) -> 
     `decision.scope` confines it to places of the draft. Raises Invalid without a comment or wish or for a scope that
     means nothing, Conflict when the draft is no longer the current one.
     """
-    if not (decision.comment or "").strip() and not decision.wishes:
+    if blank(decision.comment or "") and not decision.wishes:
         raise Invalid("comment", "say what should change, or choose a wish")
     if len(decision.comment or "") > LONGEST_COMMENT:
         raise Invalid("comment", f"at most {LONGEST_COMMENT} characters")
@@ -215,11 +217,13 @@ def _record(
 def approve(session: Session, campaign_id: UUID, decision: Decision) -> Campaign:
     """Approve exactly what was seen, seal it, and reserve the plan's broadcast, in one transaction.
 
-    Raises Conflict (newer draft, other hash, open blocker, no sender, no imprint, nobody to write to) and PlanLimit.
+    Raises Conflict (newer draft, other hash, open blocker, no sender, no imprint, nobody to write to) and PlanLimit:
+    no broadcast left, or a draft from before a downgrade that wants more than the plan has now.
     """
     campaign = campaigns.lock(session, campaign_id)
     follow(Status(campaign.status), Verb.APPROVE)
     revision = _as_seen(session, campaign, decision)
+    _within_plan(session, campaign, revision)
     _ready_to_approve(session, campaign, revision)
     campaign.approved_count = _audience_size(session, campaign)
     campaigns.reserve(session, campaign)
@@ -249,13 +253,23 @@ def approve(session: Session, campaign_id: UUID, decision: Decision) -> Campaign
 def withdraw(session: Session, campaign_id: UUID, *, actor: str, name: str | None, reason: str) -> Campaign:
     """Take an approval back before anything was sent; the same draft is up for review again.
 
-    Raises IllegalStep once it is being sent: then pausing and cancelling are the ways out.
+    Raises IllegalStep once it is being sent, and Conflict where it is on hold with its recipients fixed: then pausing
+    and cancelling are the ways out.
     """
     campaign = campaigns.lock(session, campaign_id)
+    if campaign.status == Status.HELD:
+        campaigns.not_fixed(campaign)
     campaigns.move(session, campaign, Verb.WITHDRAW, actor=actor, name=name, reason=reason)
     campaigns.void(session, campaign, because=f"withdrawn by {name or actor}: {reason}".strip(": "), actor=actor)
     session.flush()
     return campaign
+
+
+def _within_plan(session: Session, campaign: Campaign, revision: DraftRevision) -> None:
+    if versions.KEY in revision.content_json:
+        plans.require(session, catalog.AB_TESTS)
+    if campaign.schedule is not None and schedules.window(campaign.schedule) is not None:
+        plans.require_level(session, catalog.ANALYTICS, "advanced")
 
 
 def _ready_to_approve(session: Session, campaign: Campaign, revision: DraftRevision) -> None:
@@ -285,7 +299,7 @@ def _audience_size(session: Session, campaign: Campaign) -> int:
 
 def reject(session: Session, campaign_id: UUID, decision: Decision) -> Campaign:
     """Put the draft aside, with a reason; the campaign is a draft again."""
-    if not (decision.comment or "").strip():
+    if blank(decision.comment or ""):
         raise Invalid("comment", "say why it is rejected")
     campaign = campaigns.lock(session, campaign_id)
     follow(Status(campaign.status), Verb.REJECT)
@@ -311,7 +325,7 @@ def waive(session: Session, campaign_id: UUID, finding_key: str, *, actor: str, 
 
     Raises NotFound where the current revision has no such finding, Invalid without a reason.
     """
-    if not reason.strip() or not name.strip():
+    if blank(reason) or blank(name):
         raise Invalid("reason", "say who waives the finding and why")
     campaign = campaigns.lock(session, campaign_id)
     revision = revisions.current(session, campaign)

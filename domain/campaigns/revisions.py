@@ -81,6 +81,8 @@ def _next_number(session: Session, campaign: Campaign) -> int:
 
 def _make_current(session: Session, campaign: Campaign, revision: DraftRevision) -> None:
     follow(Status(campaign.status), Verb.SUBMIT)
+    if campaign.status in {Status.SCHEDULED, Status.HELD}:
+        campaigns.not_fixed(campaign)
     if campaign.approval_hash is not None:
         campaigns.void(session, campaign, because=f"revision {revision.n} replaces it", actor=revision.author)
     campaigns.revoke_links(session, campaign.id, because="superseded")

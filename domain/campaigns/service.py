@@ -1,5 +1,6 @@
 """What people do with a campaign. Each verb locks the row, asks the lifecycle, and leaves an audit entry."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -170,8 +171,8 @@ def edit(session: Session, campaign_id: UUID, *, actor: str, version: int | None
             current_version=campaign.version,
         )
     before = {key: getattr(campaign, key) for key in SEALED}
-    if campaign.materialised_at is not None and not _takes_limits(campaign, changes):
-        raise Conflict("The recipients are fixed: pause or cancel it, and duplicate it to change what is sent.")
+    if not _takes_limits(campaign, changes):
+        not_fixed(campaign)
     status = follow(Status(campaign.status), Verb.EDIT)
     _assign(session, campaign, changes)
     changed = sorted(key for key in SEALED if getattr(campaign, key) != before[key])
@@ -184,6 +185,12 @@ def edit(session: Session, campaign_id: UUID, *, actor: str, version: int | None
     events.emit(session, "crm.campaign.updated", aggregate="campaign", id=campaign.id, fields=sorted(changes))
     session.flush()
     return campaign
+
+
+def not_fixed(campaign: Campaign) -> None:
+    """Raise Conflict once it is decided who gets the campaign: what they get stays as it was approved."""
+    if campaign.materialised_at is not None:
+        raise Conflict("The recipients are fixed: pause or cancel it, and duplicate it to change what is sent.")
 
 
 def _takes_limits(campaign: Campaign, changes: dict[str, Any]) -> bool:
@@ -209,7 +216,6 @@ def review_again(session: Session, campaign_id: UUID, *, actor: str) -> Campaign
         raise IllegalStep("review_again", campaign.status, frozenset())
     move(session, campaign, Verb.EDIT, actor=actor)
     void(session, campaign, because=f"held: {campaign.hold_reason}", actor=actor)
-    campaign.hold_reason = campaign.status_before_hold = None
     session.flush()
     return campaign
 
@@ -218,6 +224,7 @@ def void(session: Session, campaign: Campaign, *, because: str, actor: str) -> N
     """Take the approval back, visibly: the review keeps the reason, the broadcast is given back if none was used."""
     campaign.approval_hash = campaign.approved_revision_id = campaign.approved_count = None
     campaign.approved_at = campaign.approved_by = None
+    campaign.hold_reason = campaign.status_before_hold = None
     settle(session, campaign)
     session.execute(
         update(Review)
@@ -234,17 +241,24 @@ def void(session: Session, campaign: Campaign, *, because: str, actor: str) -> N
 
 # What a provider has, had, or perhaps has; also what it refused.
 _HANDED_OVER = ("claimed", "sending", "sent", "delivered", "read", "bounced", "unknown", "failed")
+# What a provider took, or perhaps took.
+_TAKEN = ("sent", "delivered", "read", "bounced", "unknown")
 
 
-def settle(session: Session, campaign: Campaign) -> None:
-    """Use the plan's broadcast up where anything of the campaign was handed over, else give it back; repeatable."""
+def _counted(session: Session, campaign: Campaign, states: Sequence[str]) -> int:
     n = session.execute(
         select(func.coalesce(func.sum(CampaignCount.n), 0)).where(
             CampaignCount.tenant_id == campaign.tenant_id,
             CampaignCount.campaign_id == campaign.id,
-            CampaignCount.state.in_(_HANDED_OVER),
+            CampaignCount.state.in_(states),
         )
     ).scalar_one()
+    return int(n)
+
+
+def settle(session: Session, campaign: Campaign) -> None:
+    """Use the plan's broadcast up where anything of the campaign was handed over, else give it back; repeatable."""
+    n = _counted(session, campaign, _HANDED_OVER)
     if n > 0:
         begun(session, campaign.id)
     else:
@@ -364,6 +378,12 @@ def resume(session: Session, campaign_id: UUID, *, actor: str) -> Campaign:
     return campaign
 
 
+def is_covered(session: Session, campaign_id: UUID) -> bool:
+    """Return whether the approval still covers what would be sent, and to whom."""
+    campaign = get(session, campaign_id)
+    return campaign.approval_hash == seal.seal_of(session, campaign)
+
+
 def hold(session: Session, campaign_id: UUID, *, reason: str, actor: str = "system") -> Campaign:
     """Stop because something is not as approved; says why. A campaign that is already held stays so."""
     campaign = lock(session, campaign_id)
@@ -388,10 +408,14 @@ def cancel(session: Session, campaign_id: UUID, *, actor: str) -> Campaign:
 
 
 def complete(session: Session, campaign_id: UUID) -> Campaign:
-    """Say that nothing is open any more; only the delivery ledger may call this, after it looked."""
+    """Say that nothing is open any more; only the delivery ledger may call this, after it looked.
+
+    The campaign is sent, or failed where messages failed and no provider took any.
+    """
     campaign = lock(session, campaign_id)
     if campaign.status == Status.SENDING:
-        move(session, campaign, Verb.COMPLETE, actor="system")
+        failed = _counted(session, campaign, ("failed",)) > 0 and _counted(session, campaign, _TAKEN) == 0
+        move(session, campaign, Verb.FAIL if failed else Verb.COMPLETE, actor="system")
         campaign.completed_at = clock.now()
         settle(session, campaign)
         session.flush()

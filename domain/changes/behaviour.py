@@ -19,7 +19,7 @@ JUDGED = "behaviour_judged"  # the kind of change that says so
 # Which events may turn the answer to a question; those of machines never do.
 EVENTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "received": ("sent", "delivered", "read", "bounced", "deferred"),
+        "received": ("sent", "delivered", "read", "bounced", "failed", "deferred"),
         "opened": ("opened",),
         "clicked": ("clicked",),
     }

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from domain.content import slots
+from kernel.text import blank
 
 MOST_BLOCKS = 60
 LONGEST_TEXT = 3_000
@@ -86,7 +87,7 @@ def problems(content: Mapping[str, Any]) -> list[Problem]:
 
 def _text(holder: Mapping[str, Any], key: str, path: str, found: list[Problem]) -> tuple[slots.Node, ...]:
     value = holder.get(key)
-    if not isinstance(value, str) or not value.strip():
+    if not isinstance(value, str) or blank(value):
         found.append(Problem(path, "shape", "is missing or empty"))
         return ()
     return _nodes(value, path, found)

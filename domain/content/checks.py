@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from domain.content import blocks, cohorts, copy_checks, line_checks, slots, text_checks, texts, versions
+from domain.content import blocks, cohorts, copy_checks, line_checks, slots, source_checks, text_checks, texts, versions
 from domain.content.compile import CompiledEmail, compile_email
 from domain.content.findings import Finding, Material, block, warn
 from domain.content.member_values import MemberFacts, values_for
@@ -25,6 +25,7 @@ def check_revision(content: Mapping[str, Any], material: Material) -> list[Findi
     if not languages:
         found.append(block("shape", "languages", "", "Es gibt keinen Text.", "There is no text."))
     found.extend(_offers(material))
+    found.extend(source_checks.check(material))
     for language, given in languages.items():
         channels = given if isinstance(given, Mapping) else {}
         for channel in dict.fromkeys([material.channel, *channels]):

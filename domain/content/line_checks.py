@@ -6,6 +6,7 @@ from typing import Any
 
 from domain.content import copy_checks, lines, slots
 from domain.content.findings import Finding, Material, block
+from kernel.text import blank
 
 
 def check(content: Mapping[str, Any], language: str, channel: str, material: Material) -> list[Finding]:
@@ -25,7 +26,7 @@ def _shape(text: str, insights: list[str], path: str) -> Iterator[Finding]:
     if not insights:
         de, en = "Dieser Satz beruht auf nichts, was bekannt ist.", "This line rests on nothing that is known."
         yield block("shape", path, text, de, en)
-    if not text.strip() or len(text) > lines.LONGEST:
+    if blank(text) or len(text) > lines.LONGEST:
         de = f"Ein persönlicher Satz hat 1 bis {lines.LONGEST} Zeichen."
         en = f"A personal line has 1 to {lines.LONGEST} characters."
         yield block("length_hard", path, text[:60], de, en)

@@ -12,11 +12,17 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_date
 from babel.numbers import format_currency
 
+from kernel.text import UNSEEN, blank
+
 _LOCALES = {"de": "de_DE", "en": "en_GB"}
 _NAME = re.compile(r"[^\W\d_]+(?:[ .'’-]+[^\W\d_]+)*\.?")
+_UNSEEN = re.compile(f"(?! )[{UNSEEN}]")  # also those that Unicode counts as letters
 _LONGEST_NAME = 40
 _SHOUTING = 4
 # What exports write where there is no name.
+_TITLES = re.compile(
+    r"(?:(?:frau|herrn?|fr|hr|dr|prof|med|dipl|ing|mag|mr|mrs|ms|miss|sir|madam|familie|fam)\b[ .-]*)+", re.IGNORECASE
+)
 _NO_NAMES = {"none", "null", "nil", "nan", "undefined", "unbekannt", "unknown", "test", "xxx", "na"}
 
 
@@ -42,11 +48,13 @@ def usable_name(name: str | None) -> str:
     if not name:
         return ""
     name = unicodedata.normalize("NFC", name).strip()
-    if not name or len(name) > _LONGEST_NAME or not _NAME.fullmatch(name) or name.casefold() in _NO_NAMES:
+    if not name or len(name) > _LONGEST_NAME or not _NAME.fullmatch(name) or _UNSEEN.search(name):
+        return ""
+    if name.casefold() in _NO_NAMES or _TITLES.fullmatch(name):
         return ""
     if len(name) >= _SHOUTING and name.isupper():
         return name.title()
-    return name
+    return name.title() if name.islower() and " " not in name else name
 
 
 def greeting(first_name: str, last_name: str, salutation: str | None, *, language: str, form: str) -> str:
@@ -82,7 +90,7 @@ def values_for(member: MemberFacts, *, language: str, form: str, time_zone: str,
 
 
 def _plain(text: str | None) -> str:
-    if not text or len(text) > 60 or any(sign in text for sign in "<>{}[]=\\") or not text.isprintable():  # noqa: PLR2004
+    if not text or len(text) > 60 or any(sign in text for sign in "<>{}[]=\\") or not text.isprintable() or blank(text):  # noqa: PLR2004
         return ""
     return "" if text.strip().casefold() in _NO_NAMES else text.strip()
 

@@ -139,6 +139,26 @@ CLASSES = (
     ),
 )
 
+# What stands in a brief or a source only to turn whoever writes from it; neither has a reason to forbid or to promise.
+_WRITER = _class(
+    "writer",
+    "Das sagt dem, der schreibt, was er schreiben soll.",
+    "This tells whoever writes what to write.",
+    r"\byou (?:must|have to|should|will|shall) now (?:write|output|print|answer|reply|respond|say)\b",
+    rf"{_NOT_DENIED}\bforget (?:it|that|this) and (?:just |only |now )?"
+    r"(?:write|output|print|answer|reply|respond|say)\b",
+    r"\b(?:du (?:musst|sollst|wirst|darfst)|ihr (?:müsst|sollt)|sie (?:müssen|sollen)) (?:jetzt|nun|ab sofort)"
+    r" (?:noch )?(?:schreiben|ausgeben|antworten|sagen)\b",
+    r"\bvergiss (?:es|das),? und (?:schreib|antworte|sage?|gib)\b",
+)
+_OF_SOURCES = (*(each for each in CLASSES if each.name in {"override", "machine"}), _WRITER)
+
+
+def to_a_writer(text: str) -> list[str]:
+    """Return the words with which a brief or a source gives orders to whoever writes from it, one for each class."""
+    plain = _seen(text)
+    return [words for each in _OF_SOURCES if (words := _words(each, plain)) is not None]
+
 
 def found(text: str) -> list[tuple[Class, str]]:
     """Return each class that a text has words of, with the first of these words, at most 80 characters of them."""

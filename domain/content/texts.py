@@ -5,6 +5,7 @@ from typing import Any
 
 from domain.content import slots
 from domain.content.blocks import Problem
+from kernel.text import blank
 
 CHANNELS = ("sms", "whatsapp", "telegram")
 LONGEST_TEXT = 4_096
@@ -37,7 +38,7 @@ def _template(variant: Mapping[str, Any]) -> list[Problem]:
     found = []
     if "text" in variant:
         found.append(Problem("text", "shape", "give a text or a template, not both"))
-    if not isinstance(variant["template"], str) or not variant["template"].strip():
+    if not isinstance(variant["template"], str) or blank(variant["template"]):
         found.append(Problem("template", "shape", "is the id of an approved template"))
     variables = variant.get("variables", {})
     if not isinstance(variables, Mapping) or len(variables) > MOST_VARIABLES:
@@ -57,7 +58,7 @@ def _button(button: object) -> list[Problem]:
 
 
 def _text(value: object, path: str, longest: int) -> list[Problem]:
-    if not isinstance(value, str) or not value.strip():
+    if not isinstance(value, str) or blank(value):
         return [Problem(path, "shape", "is missing or empty")]
     if len(value) > longest:
         return [Problem(path, "length_hard", f"has more than {longest} characters")]

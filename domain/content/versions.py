@@ -9,7 +9,7 @@ from typing import Any
 
 KEY = "experiment"
 ALTERNATIVES = "alternatives"  # what was written beside A for a comparison that nobody has started yet
-MOST = 8
+MOST = 26  # so many have a letter
 _MARK = "~"
 
 

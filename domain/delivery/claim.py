@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from domain.content.member_values import MemberFacts
 from domain.conversations import insights
 from domain.delivery import gate, hours
-from domain.delivery.rules import Reason
+from domain.delivery.rules import CAP_WAIT_HOURS, OPEN, Reason
 from kernel import db
 from kernel.ids import new_id
 from models import Tenant
@@ -36,6 +36,7 @@ class Work:
     free_text: Sequence[str] = ()
     chats: bool = False  # its texts rest on what chats told of members
     patient: bool = False  # waits where a frequency cap would end it
+    siblings: Sequence[UUID] = ()  # of a step: campaigns whose older messages to the same member go out first
 
 
 _OF_CAMPAIGN = "campaign_id = :campaign"
@@ -49,6 +50,12 @@ UPDATE message SET state = 'pending', updated_at = clock_timestamp()
 WHERE tenant_id = :tenant AND {mine} AND state = 'deferred' AND not_before <= clock_timestamp()
 """
 
+# The steps of a sequence reach a member in their order, whatever held an earlier one up.
+_EARLIER = f"""(SELECT '{Reason.EARLIER_STEP}' FROM message e
+  WHERE e.tenant_id = m.tenant_id AND e.member_id = m.member_id AND e.campaign_id = ANY(CAST(:siblings AS uuid[]))
+    AND e.state IN ({", ".join(f"'{state}'" for state in OPEN)}) AND e.created_at < m.created_at LIMIT 1)"""  # noqa: S608
+_AFTER_EARLIER = "least(greatest((clock_timestamp() - m.created_at) / 2, interval '1 second'), interval '5 minutes')"
+
 # A step of a sequence is not dropped because of other messages: it waits until the cap allows it.
 _CAPPED = f"(j.reason = '{Reason.FREQUENCY_CAP}' AND CAST(:patient AS bool))"
 
@@ -60,7 +67,7 @@ WITH due AS MATERIALIZED (
   WHERE tenant_id = :tenant AND {{mine}} AND state = 'pending' AND not_before <= clock_timestamp() {{approved}}
   ORDER BY priority, id LIMIT :slice FOR UPDATE SKIP LOCKED
 ), judged AS MATERIALIZED (
-  SELECT m.id, {gate.CLAIM_GATE} AS reason, {gate.ZONE} AS zone
+  SELECT m.id, {{reason}} AS reason, {gate.ZONE} AS zone
   FROM due JOIN message m ON m.tenant_id = :tenant AND m.id = due.id
   JOIN tenant t ON t.id = m.tenant_id
   LEFT JOIN member b ON b.tenant_id = m.tenant_id AND b.id = m.member_id
@@ -69,13 +76,15 @@ WITH due AS MATERIALIZED (
 ), taken AS (
   UPDATE message m SET
     state = CASE WHEN j.reason IS NULL THEN 'claimed'
-      WHEN j.reason IN ('{Reason.QUIET_HOURS}', '{Reason.NO_OPEN_HOUR}') OR {_CAPPED} THEN 'deferred'
+      WHEN j.reason IN ('{Reason.QUIET_HOURS}', '{Reason.NO_OPEN_HOUR}', '{Reason.EARLIER_STEP}') OR {_CAPPED}
+        THEN 'deferred'
       WHEN j.reason = '{Reason.SUPPRESSED}' THEN 'suppressed' WHEN j.reason = '{Reason.TOO_LATE}' THEN 'expired'
       ELSE 'skipped' END,
     reason = j.reason,
     not_before = CASE WHEN j.reason IN ('{Reason.QUIET_HOURS}', '{Reason.NO_OPEN_HOUR}')
       THEN clock_timestamp() + interval '1 hour'
-      WHEN {_CAPPED} THEN clock_timestamp() + interval '6 hours' ELSE m.not_before END,
+      WHEN {_CAPPED} THEN clock_timestamp() + interval '{CAP_WAIT_HOURS} hours'
+      WHEN j.reason = '{Reason.EARLIER_STEP}' THEN clock_timestamp() + {_AFTER_EARLIER} ELSE m.not_before END,
     owner = CASE WHEN j.reason IS NULL THEN CAST(:owner AS uuid) END,
     attempt_id = CASE WHEN j.reason IS NULL THEN CAST(:attempt AS uuid) END,
     attempt = m.attempt + CASE WHEN j.reason IS NULL THEN 1 ELSE 0 END,
@@ -86,7 +95,8 @@ WITH due AS MATERIALIZED (
     m.reason, m.purpose, m.variant, m.updated_at, j.zone AS clock_zone
 ), told AS (
   INSERT INTO message_event (tenant_id, campaign_id, message_id, kind, reason)
-  SELECT :tenant, CAST(:campaign AS uuid), id, state, reason FROM taken WHERE state <> 'claimed'
+  SELECT :tenant, CAST(:campaign AS uuid), id, state, reason FROM taken
+  WHERE state <> 'claimed' AND reason <> '{Reason.EARLIER_STEP}'
 )
 SELECT k.id, k.address, k.address_norm, k.language, k.tracked, k.attempt, k.state, k.reason, k.purpose, k.variant,
   k.updated_at, k.clock_zone, n.content AS notice, n.campaign_id AS about, n.revision_id AS revision,
@@ -101,9 +111,12 @@ LEFT JOIN member b ON b.tenant_id = :tenant AND b.id = w.member_id
 
 _WAKES = {mine: text(_WAKE.format(mine=mine)) for mine in (_OF_CAMPAIGN, _OF_NOTICES)}
 _CLAIMS = {
-    _OF_CAMPAIGN: text(_CLAIM.format(mine=_OF_CAMPAIGN, approved=_APPROVED)),
-    _OF_NOTICES: text(_CLAIM.format(mine=_OF_NOTICES, approved="")),
+    _OF_CAMPAIGN: text(_CLAIM.format(mine=_OF_CAMPAIGN, approved=_APPROVED, reason=gate.CLAIM_GATE)),
+    _OF_NOTICES: text(_CLAIM.format(mine=_OF_NOTICES, approved="", reason=gate.CLAIM_GATE)),
 }
+_CLAIM_STEP = text(
+    _CLAIM.format(mine=_OF_CAMPAIGN, approved=_APPROVED, reason=f"coalesce({gate.CLAIM_GATE}, {_EARLIER})")
+)
 
 _WAIT = text(
     "UPDATE message m SET not_before = x.at "
@@ -171,9 +184,10 @@ def claim(session: Session, work: Work, *, owner: UUID, lease_seconds: int, size
     }
     session.execute(_WAKES[mine], keys)
     rows = session.execute(
-        _CLAIMS[mine],
+        _CLAIM_STEP if work.siblings else _CLAIMS[mine],
         {
             **keys,
+            **({"siblings": list(work.siblings)} if work.siblings else {}),
             "slice": min(size, LARGEST_SLICE),
             "owner": owner,
             "attempt": attempt_id,

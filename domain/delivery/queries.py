@@ -4,13 +4,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import ARRAY, Select, Uuid, any_, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from domain.delivery import rules
 from kernel import db
 from kernel.errors import NotFound
 from models import CampaignCount, Message, MessageEvent
+
+# Built once: what a page of campaigns asks on every call. One array instead of as many parameters as campaigns.
+_COUNTS = (
+    select(CampaignCount.campaign_id, CampaignCount.state, func.sum(CampaignCount.n))
+    .where(
+        CampaignCount.tenant_id == bindparam("tenant"),
+        CampaignCount.campaign_id == any_(bindparam("campaigns", type_=ARRAY(Uuid))),
+    )
+    .group_by(CampaignCount.campaign_id, CampaignCount.state)
+)
 
 
 def counts(session: Session, campaign_id: UUID) -> dict[str, int]:
@@ -20,11 +30,7 @@ def counts(session: Session, campaign_id: UUID) -> dict[str, int]:
 
 def counts_of_many(session: Session, campaign_ids: Sequence[UUID]) -> dict[UUID, dict[str, int]]:
     """Return the counters of several campaigns with one statement."""
-    rows = session.execute(
-        select(CampaignCount.campaign_id, CampaignCount.state, func.sum(CampaignCount.n))
-        .where(CampaignCount.tenant_id == db.tenant_of(session), CampaignCount.campaign_id.in_(campaign_ids))
-        .group_by(CampaignCount.campaign_id, CampaignCount.state)
-    )
+    rows = session.execute(_COUNTS, {"tenant": db.tenant_of(session), "campaigns": campaign_ids})
     found: dict[UUID, dict[str, int]] = {}
     for campaign_id, state, n in rows:
         if n:

@@ -9,6 +9,7 @@ from domain.experiments import rules as experiments
 OPEN = ("pending", "deferred", "claimed", "sending")
 # What counts against a person's frequency cap: it was, is being, or perhaps was transmitted.
 HANDED_OVER = ("claimed", "sending", "sent", "delivered", "read", "unknown")
+CAP_WAIT_HOURS = 6  # after which a step of a sequence that the frequency cap held is asked about again
 MOST_ATTEMPTS = 18
 LONGEST_WAIT = 3_600.0
 _FIRST_WAIT, _GROWTH = 60.0, 1.5
@@ -29,6 +30,7 @@ class Reason(StrEnum):
     COUNTRY_CLOSED = "country_closed"
     TOO_LATE = "too_late"
     QUIET_HOURS = "quiet_hours"
+    EARLIER_STEP = "earlier_step"
     NO_OPEN_HOUR = "no_open_hour"
     RETRY = "retry"
     RELAY_AWAY = "relay_away"
@@ -43,6 +45,7 @@ class Reason(StrEnum):
     UNDELIVERED = "undelivered"
     NO_ANSWER = "no_answer"
     CANCELLED = "cancelled"
+    LEFT_SEQUENCE = "left_sequence"
     GIVEN_UP = "given_up"
     PROVEN = "proven"
     NOT_FOUND = "not_found"
@@ -72,6 +75,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
     Reason.TOO_LATE: ("Die Zeit, in der die Nachricht sinnvoll war, ist vorbei.",
                       "The time in which the message made sense has passed."),
     Reason.QUIET_HOURS: ("Die Ruhezeit wird abgewartet.", "It waits for the end of the quiet hours."),
+    Reason.EARLIER_STEP: ("Erst geht die vorige Nachricht der Sequenz hinaus.",
+                          "The message of the sequence before this one goes out first."),
     Reason.NO_OPEN_HOUR: ("Ruhezeiten und gesetzliche Anrufzeiten im Land der Nummer lassen keine Stunde übrig.",
                           "Quiet hours and the legal calling hours of the number's country leave no hour open."),
     Reason.RETRY: ("Der Anbieter bat um einen späteren Versuch.", "The provider asked for a later attempt."),
@@ -95,6 +100,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     Reason.NO_ANSWER: ("Die Verbindung brach im letzten Schritt ab: vielleicht zugestellt, vielleicht nicht.",
                        "The connection broke in the last step: perhaps delivered, perhaps not."),
     Reason.CANCELLED: ("Die Kampagne wurde abgebrochen.", "The campaign was cancelled."),
+    Reason.LEFT_SEQUENCE: ("Das Mitglied hat die Sequenz vorher verlassen.", "The member left the sequence before."),
     Reason.GIVEN_UP: ("Jemand hat entschieden, es nicht noch einmal zu versuchen.",
                       "Somebody decided not to try again."),
     Reason.PROVEN: ("Eine Rückmeldung beweist, dass die Nachricht ankam.",

@@ -35,6 +35,14 @@ WHERE tenant_id = :tenant AND campaign_id = :campaign AND kind IN ('sent', 'fail
 ORDER BY id DESC LIMIT :window
 """)
 
+# The other campaigns of a step's sequence that are being sent; one that is held keeps nobody waiting.
+_SIBLINGS = text("""
+SELECT c.id FROM sequence_campaign own
+JOIN sequence_campaign s ON s.tenant_id = own.tenant_id AND s.sequence_id = own.sequence_id
+JOIN campaign c ON c.tenant_id = s.tenant_id AND c.id = s.campaign_id
+WHERE own.tenant_id = :tenant AND own.campaign_id = :campaign AND c.id <> own.campaign_id AND c.status = 'sending'
+""")
+
 # One array instead of a parameter for each of hundreds, four times a second.
 _OPTED_OUT = text(f"""
 SELECT address_norm FROM suppression WHERE tenant_id = :tenant AND channel = :channel
@@ -165,7 +173,10 @@ def work_of(session: Session, campaign: Campaign) -> Work:
     revision = revisions.get(session, campaign.id, campaign.approved_revision_id or UUID(int=0))
     free = texts.free_text_languages(revision, campaign.channel) if campaign.channel == "whatsapp" else []
     chats = cohorts.rest_on_chats(revision.content_json)
-    return Work(campaign.id, campaign.channel, None, free, chats=chats, patient=campaign.kind == campaigns.DRIP)
+    if campaign.kind != campaigns.DRIP:
+        return Work(campaign.id, campaign.channel, None, free, chats=chats)
+    siblings = session.execute(_SIBLINGS, {"tenant": campaign.tenant_id, "campaign": campaign.id}).scalars().all()
+    return Work(campaign.id, campaign.channel, None, free, chats=chats, patient=True, siblings=siblings)
 
 
 def hold(tenant_id: UUID, work: Work, outlet: Outlet, reason: str) -> None:
@@ -183,8 +194,10 @@ def hold(tenant_id: UUID, work: Work, outlet: Outlet, reason: str) -> None:
 
 
 def watch_sender(tenant_id: UUID, work: Work) -> None:
-    """Stop the sender of a campaign that was refused for the sender's fault, where all its campaigns are too often."""
-    if work.campaign_id is None:
-        return
+    """Stop the sender of messages that were refused for the sender's fault, where all that it sends is too often."""
+    kind = sender_watch.SENDER_FAULT
     with db.tenant_session(tenant_id) as session:
-        sender_watch.stop_if_harmful(session, work.campaign_id, sender_watch.SENDER_FAULT)
+        if work.campaign_id is None:
+            sender_watch.stop_for_notice(session, channel=work.channel, account_id=work.account_id, kind=kind)
+        else:
+            sender_watch.stop_if_harmful(session, work.campaign_id, kind)

@@ -49,6 +49,8 @@ def write(
         raise Invalid(field, "a step of a sequence has no audience to divide: each member gets a variant by its weight")
     if settings.metric == "opens" and campaign.channel != "email":
         raise Invalid("metric", "opens are known of e-mails only; compare clicks or conversions")
+    if settings.metric == "clicks" and settings.arms > 1 and not content.get("cta_url"):
+        raise Invalid("metric", "this draft has no link to click (cta_url); give it one, or compare conversions")
     made = [_variant(content, campaign.channel, each, n) for n, each in enumerate(given, start=1)]
     content.pop(versions.ALTERNATIVES, None)
     content[versions.KEY] = {**settings.as_json(), "variants": made}

@@ -18,10 +18,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from domain.experiments.statistics import log_hypergeometric
+from domain.experiments.statistics import hypergeometric_ratio, log_hypergeometric
 
 EFFECTS = (0.05, 0.1, 0.18, 0.3, 0.45, 0.7, 1.0, 1.5)  # log odds ratios
-_FAR = 14.0  # standard deviations beyond which a draw adds nothing that a float could hold
+_NOTHING = 1e-18  # a part of a sum that a float does not tell from none
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,34 +58,30 @@ def after_responses(known: Evidence, *, left: tuple[int, int], new: tuple[int, i
     drawn = new[0] + new[1]
     if drawn <= 0 or min(*left, *new) < 0 or new[0] > left[0] or new[1] > left[1]:
         return known
-    draws = _draws(left, drawn)
-    better = [_grown(log, theta, new[1], draws) for log, theta in zip(known.better, EFFECTS, strict=True)]
-    flipped = [(drawn - x, chance) for x, chance in draws]
-    worse = [_grown(log, theta, new[0], flipped) for log, theta in zip(known.worse, EFFECTS, strict=True)]
+    other = (left[1], left[0])
+    better = [log + _grown(theta, new[1], left, drawn) for log, theta in zip(known.better, EFFECTS, strict=True)]
+    worse = [log + _grown(theta, new[0], other, drawn) for log, theta in zip(known.worse, EFFECTS, strict=True)]
     return Evidence(tuple(better), tuple(worse))
 
 
-def _grown(log: float, theta: float, x: int, draws: Sequence[tuple[int, float]]) -> float:
-    expected = sum(chance * math.exp(theta * (value - x)) for value, chance in draws)
-    return log - math.log(expected)
+def _grown(theta: float, x: int, left: tuple[int, int], drawn: int) -> float:
+    """Return log(exp(θx) / Z(θ)) for x of `drawn` in the arm.
 
-
-def _draws(left: tuple[int, int], drawn: int) -> list[tuple[int, float]]:
-    """Return every count that the arm may get of a random draw, with its chance."""
-    whole = left[0] + left[1]
-    share = left[1] / whole
-    spread = math.sqrt(drawn * share * (1 - share)) + 1
-    tilted = share * math.exp(EFFECTS[-1]) / (1 - share + share * math.exp(EFFECTS[-1]))
-    untilted = share / (share + (1 - share) * math.exp(EFFECTS[-1]))
-    low = max(0, drawn - left[0], int(drawn * untilted - _FAR * spread))
-    high = min(left[1], drawn, int(drawn * tilted + _FAR * spread) + 1)
-    log = log_hypergeometric(low, left[1], left[0], drawn)
-    found = []
-    for x in range(low, high + 1):
-        found.append((x, math.exp(log)))
-        if x < high:
-            log += math.log((left[1] - x) * (drawn - x)) - math.log((x + 1) * (left[0] - drawn + x + 1))
-    return found
+    Z is summed from its largest part outwards, relative to that: the parts themselves are beyond what a float holds,
+    and those that are left out would not change it.
+    """
+    odds, low, high = math.exp(theta), max(0, drawn - left[0]), min(left[1], drawn)
+    b = odds * (left[1] + drawn) + left[0] - drawn  # where the next part is as large: a root of a quadratic
+    root = 2 * odds * left[1] * drawn / (b + math.sqrt(b * b - 4 * (odds - 1) * odds * left[1] * drawn))
+    top = min(max(int(root), low), high)
+    total = 1.0
+    for step in (1, -1):
+        part, value = 1.0, top
+        while low <= value + step <= high and part > _NOTHING * total:
+            part *= odds**step * hypergeometric_ratio(value, left, drawn, step)
+            total += part
+            value += step
+    return theta * (x - top) - log_hypergeometric(top, left[1], left[0], drawn) - math.log(total)
 
 
 def after_amounts(

@@ -1,8 +1,9 @@
 """How large a test must be, before it is begun. Pure.
 
 Two rates are compared by their difference, with the pooled variance under "no difference" (Fleiss, Levin & Paik,
-Statistical Methods for Rates and Proportions, 3rd ed., §4.3). Several arms against A share the error rate evenly,
-which is what Holm asks of the smallest p-value.
+Statistical Methods for Rates and Proportions, 3rd ed., §4.3), and with the correction for continuity (§4.4), which
+is what Fisher's exact test takes (Casagrande, Pike & Smith, Biometrics 34, 1978). Several arms against A share the
+error rate evenly, which is what Holm asks of the smallest p-value.
 """
 
 import math
@@ -44,10 +45,10 @@ def power_of(design: Design, per_arm: int, effect: float) -> float:
     real = math.sqrt((design.base * (1 - design.base) + other * (1 - other)) / per_arm)
     if design.sequential:
         information = per_arm * pooled * (1 - pooled) / 2
-        critical = evidence.needed_z(information, design.each)
+        critical, seen = evidence.needed_z(information, design.each), abs(effect)
     else:
-        critical = NORMAL.inv_cdf(1 - design.each / 2)
-    return 1 - NORMAL.cdf((critical * null - abs(effect)) / real)
+        critical, seen = -NORMAL.inv_cdf(design.each / 2), max(0.0, abs(effect) - 1 / per_arm)
+    return 1 - NORMAL.cdf((critical * null - seen) / real)
 
 
 def needed(design: Design, effect: float) -> int | None:
@@ -74,6 +75,12 @@ def detectable(design: Design, per_arm: int) -> float | None:
     return high
 
 
+def detectable_between(base: float, sizes: tuple[int, int], alpha: float) -> float | None:
+    """Return the smallest rise over the rate of the first group that two groups of these sizes find."""
+    alike = round(2 / (1 / sizes[0] + 1 / sizes[1]))  # even groups in which a difference varies as much
+    return detectable(Design(base, alpha=alpha), max(1, alike)) if 0 < base < 1 else None
+
+
 def needed_for_mean(design: Design, sample: Moments, effect: float) -> int | None:
     """Return the recipients per arm that find a difference of `effect` between means with the spread of a sample.
 
@@ -81,7 +88,7 @@ def needed_for_mean(design: Design, sample: Moments, effect: float) -> int | Non
     """
     if effect <= 0 or sample.variance <= 0:
         return None
-    critical = NORMAL.inv_cdf(1 - design.each / 2)
+    critical = -NORMAL.inv_cdf(design.each / 2)
     if design.sequential:
         critical = evidence.needed_z(max(1.0, sample.n / 4), design.each)
     wanted = critical + NORMAL.inv_cdf(design.power)

@@ -97,7 +97,11 @@ def of(session: Session, campaign: Campaign) -> Results:
     judged = replace(judged, needed=rules.recipients_needed(settings, arms[0]))
     verdict = log[-1].verdict if log else judged.verdict.value
     currency = session.get_one(Tenant, campaign.tenant_id).currency
-    told = wording.Told(settings, verdict, experiment.winner, arms, judged, experiment.status, currency)
+    last = closed[-1] if closed else None
+    told = wording.Told(
+        settings, verdict, experiment.winner, arms, judged, experiment.status, currency,
+        waiting=experiment.waiting, outcome=last.outcome if last else None, sent=last.winner if last else None,
+    )  # fmt: skip
     return Results(
         campaign.id,
         experiment.status,

@@ -3,9 +3,11 @@
 One arm is A, the text that is sent where nothing is decided; every other arm is compared with A. The leading arm wins
 when it is better than A beyond the error rate; A wins when it is better than every other. All comparisons of a test
 hold together at one error rate (Holm). Decided after hours, there is one look, with Fisher's exact test, or Welch's
-for money; decided by evidence, every look counts, with test martingales (`evidence`).
+for money; decided by evidence, every look counts, with test martingales (`evidence`). Money in uneven arms is judged
+by them too: few large amounts in the smaller arm deceive Welch's test more often than its error rate says.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -56,6 +58,11 @@ class Settings:
     @property
     def arms(self) -> int:
         return len(self.weights)
+
+    @property
+    def martingales(self) -> bool:
+        """Return whether the p-values are those of evidence, also where it is decided after hours."""
+        return self.decide == "evidence" or (self.metric == "revenue" and len(set(self.weights)) > 1)
 
     @property
     def tested(self) -> int:
@@ -180,7 +187,7 @@ def judge(settings: Settings, arms: Sequence[Arm], proofs: Sequence[Evidence], *
 
     Decided after hours, nothing is decided before it is over, so that looking does not matter.
     """
-    final = over and settings.decide == "hours"
+    final = over and not settings.martingales
     comparisons = _compared(settings, arms, proofs, final=final)
     ratio = statistics.sample_ratio_p([arm.sent for arm in arms], [arm.allocated for arm in arms])
     found = Judgement(Verdict.WAITING, None, comparisons, ratio, None)
@@ -228,7 +235,8 @@ def _against_a(settings: Settings, arms: Sequence[Arm], n: int, proof: Evidence,
         p = p if min(first.responses, arm.responses) >= _FEW_BUYERS else 1.0
     else:
         pair, sizes = (first.responses, arm.responses), (first.n, arm.n)
-        p, interval = statistics.fisher_p(pair, sizes), statistics.newcombe(pair, sizes, alpha)
+        p = statistics.fisher_p(pair, sizes) if final else proof.p
+        interval = statistics.newcombe(pair, sizes, alpha)
         difference = arm.rate - first.rate
     strongest = max(proof.e_better, proof.e_worse)
     return Comparison(n, difference, interval, p if final else proof.p, 1.0, strongest)
@@ -245,12 +253,15 @@ def interval_alpha(settings: Settings, first: Arm, arm: Arm, *, final: bool) -> 
     seen = first.responses + arm.responses
     share = seen / max(1, first.n + arm.n)
     information = max(1.0, seen * (1 - share) / 4) if settings.metric != "revenue" else max(1.0, seen / 4)
-    return 2 * (1 - statistics.NORMAL.cdf(evidence.needed_z(information, each)))
+    return max(_LEAST, math.erfc(evidence.needed_z(information, each) / math.sqrt(2)))
+
+
+_LEAST = 1e-300  # an error rate that a float still holds
 
 
 def design(settings: Settings, base: float) -> planner.Design:
     """Return what the planner is asked about a test with this rate in A."""
-    return planner.Design(base, settings.arms, settings.alpha, sequential=settings.decide == "evidence")
+    return planner.Design(base, settings.arms, settings.alpha, sequential=settings.martingales)
 
 
 def recipients_needed(settings: Settings, first: Arm) -> int | None:

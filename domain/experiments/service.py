@@ -27,6 +27,7 @@ from domain.experiments.rules import Judgement, Settings, Verdict
 from domain.webhooks import events
 from kernel import clock, db, outbox
 from kernel.errors import Conflict, Invalid
+from kernel.text import blank
 from models import (
     Campaign,
     Experiment,
@@ -221,14 +222,14 @@ def _proofs(experiment: Experiment, settings: Settings, found: Seen, before: Exp
         left = (found.arms[0].n - past[0], found.arms[n].n - past[n])
         if settings.metric == "revenue":
             pair = (amounts[0], amounts[n])
-            made.append(proving.after_amounts(proof, left=left, new=pair, scale=usual, most=_CAPPED * usual))
+            made.append(proving.after_amounts(proof, left=left, new=pair, scale=usual, most=CAPPED * usual))
         else:
             new = (found.arms[0].responses - past[0], found.arms[n].responses - past[n])
             made.append(proving.after_responses(proof, left=left, new=new))
     return made
 
 
-_CAPPED = 5.0  # so many usual amounts count of one buyer, so that a single large one decides nothing
+CAPPED = 5.0  # so many usual amounts count of one buyer, so that a single large one decides nothing
 
 
 def _keep(
@@ -277,7 +278,7 @@ def decide(
         raise Conflict("It is decided already, and the rest was let go.", code="already_decided")
     if campaign.status in _OVER:
         raise Conflict("The campaign was ended; nothing is left to decide.", code="campaign_over")
-    if not reason.strip() or len(reason) > LONGEST_REASON:
+    if blank(reason) or len(reason) > LONGEST_REASON:
         raise Invalid("reason", f"say in 1 to {LONGEST_REASON} characters why you decide")
     if (outcome == "send") != (variant is not None) or not 0 <= (variant or 0) < settings.arms:
         raise Invalid("variant", f"names one of A to {versions.letter(settings.arms - 1)} where one is sent")

@@ -13,6 +13,7 @@ NORMAL = NormalDist()
 _TINY = 1e-300
 _CLOSE = 1e-15
 _MOST_STEPS = 10_000
+_FARTHEST = 1e150
 _ALIKE = 1 + 1e-7  # tables whose probability differs by rounding alone are equally likely (as in R and scipy)
 
 
@@ -115,7 +116,7 @@ def wilson(successes: int, n: int, alpha: float = 0.05) -> Interval:
     """Return the score interval of a rate (Wilson, 1927)."""
     if n == 0:
         return Interval(0.0, 1.0)
-    z = NORMAL.inv_cdf(1 - alpha / 2)
+    z = -NORMAL.inv_cdf(alpha / 2)  # from the small side: 1 - α / 2 is 1 to a float long before α is 0
     rate = successes / n
     middle = (rate + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
@@ -145,15 +146,15 @@ def fisher_p(successes: tuple[int, int], sizes: tuple[int, int]) -> float:
         x = start
         while low <= x <= high:
             total += ratio if ratio <= _ALIKE else 0.0
-            following = ratio * _step(x, sizes, drawn, step)
+            following = ratio * hypergeometric_ratio(x, sizes, drawn, step)
             if following < ratio < _CLOSE * max(total, _TINY):
                 break
             ratio, x = following, x + step
     return min(1.0, total * math.exp(at))
 
 
-def _step(x: int, sizes: tuple[int, int], drawn: int, step: int) -> float:
-    """Return how much likelier x + step is than x, in the hypergeometric distribution."""
+def hypergeometric_ratio(x: int, sizes: tuple[int, int], drawn: int, step: int) -> float:
+    """Return how much likelier x + step (1 or -1) of the second group is than x, among `drawn` without putting back."""
     if step > 0:
         return (sizes[1] - x) * (drawn - x) / ((x + 1) * (sizes[0] - drawn + x + 1))
     return x * (sizes[0] - drawn + x) / ((sizes[1] - x + 1) * (drawn - x + 1)) if x > 0 else 0.0
@@ -202,21 +203,18 @@ def welch(first: Moments, second: Moments, alpha: float = 0.05) -> tuple[float, 
     if error == 0:
         return 1.0, Interval(difference, difference)
     freedom = sum(parts) ** 2 / (parts[0] ** 2 / (first.n - 1) + parts[1] ** 2 / (second.n - 1))
-    half = student_quantile(1 - alpha / 2, freedom) * error
+    half = student_quantile(alpha, freedom) * error
     return student_p(difference / error, freedom), Interval(difference - half, difference + half)
 
 
-def student_quantile(chance: float, freedom: float) -> float:
-    """Return the value that a t variable stays under with this chance (≥ 0.5), by bisection."""
-    low, high = 0.0, 1e4
-    for _ in range(200):
+def student_quantile(alpha: float, freedom: float) -> float:
+    """Return how far from 0 a t variable lies with the chance alpha, on both sides together, by bisection."""
+    low, high = 0.0, 1.0
+    while student_p(high, freedom) > alpha and high < _FARTHEST:
+        low, high = high, 2 * high
+    while high - low > 1e-12 * high:
         middle = (low + high) / 2
-        if 1 - student_p(middle, freedom) / 2 < chance:
-            low = middle
-        else:
-            high = middle
-        if high - low < 1e-12 * max(1.0, high):
-            break
+        low, high = (middle, high) if student_p(middle, freedom) > alpha else (low, middle)
     return (low + high) / 2
 
 
@@ -234,5 +232,5 @@ def mean_interval(sample: Moments, alpha: float = 0.05) -> Interval:
     """Return the t interval of a mean."""
     if sample.n < 2:  # noqa: PLR2004 - a variance needs two
         return Interval(-math.inf, math.inf)
-    half = student_quantile(1 - alpha / 2, sample.n - 1) * math.sqrt(sample.variance / sample.n)
+    half = student_quantile(alpha, sample.n - 1) * math.sqrt(sample.variance / sample.n)
     return Interval(sample.mean - half, sample.mean + half)

@@ -25,6 +25,7 @@ from domain.senders import content_templates
 from kernel import clock, db
 from kernel.errors import Invalid
 from kernel.ids import new_id
+from kernel.text import blank
 from models import FollowUp, FollowUpText, Member
 
 LONGEST = 1_000
@@ -106,7 +107,7 @@ def _check(topic: str, language: str, body: str, whatsapp: dict[str, Any] | None
         raise Invalid("topic", f"use one of {', '.join(Topic)}")
     if language not in LANGUAGES:
         raise Invalid("language", f"use one of {', '.join(LANGUAGES)}")
-    if not body.strip() or len(body) > LONGEST:
+    if blank(body) or len(body) > LONGEST:
         raise Invalid("body", f"write 1 to {LONGEST} characters")
     variables = (whatsapp or {}).get("variables", {})
     for field, words in (("body", body), *((f"whatsapp.variables.{name}", text) for name, text in variables.items())):

@@ -1,12 +1,15 @@
 """People, API keys and signed-in sessions: who is asking."""
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from pwdlib import PasswordHash
-from sqlalchemy import select
+from sqlalchemy import or_, select, text, update
 from sqlalchemy.orm import Session
 
 from channels.email.addresses import normalise_address
@@ -14,12 +17,13 @@ from domain.audit import service as audit
 from domain.identity.rules import AGENT_SCOPES, KEY_SCOPES, OF_ROLE, SKILL_SCOPES, Role, of_key, of_new_key
 from kernel import clock, db
 from kernel.errors import Conflict, Invalid, NotFound, Unauthorised
-from kernel.tokens import hash_token, new_token, same
+from kernel.tokens import hash_token, new_token
 from models import ApiKey, AppUser, CredentialIndex, LoginIdentity, TenantRoute, UserSession
 
 _PREFIX = "ariia_live"
 _SESSION_HOURS = 12
 _SHORTEST_PASSWORD = 12
+_NOTED = timedelta(minutes=1)  # how exact a key's `last_used_at` is
 _passwords = PasswordHash.recommended()
 
 
@@ -216,16 +220,28 @@ def authenticate(secret: str) -> Principal:
 
     Raises Unauthorised for one that is unknown, expired, revoked, or of a person who left.
     """
-    digest = hash_token(secret)
     with db.nobodys_session() as session:
-        index = session.get(CredentialIndex, digest)
-        if index is None or index.kind not in {"key", "session"}:
-            raise _unknown()
-        db.set_tenant(session, index.tenant_id)
-        principal = _key(session, index, digest) if index.kind == "key" else _signed_in(session, index)
-    if principal is None:
-        raise _unknown()
-    return principal
+        found = _admit(session, secret, None)
+        if found.unnoted:
+            _note_use(session, found.principal)
+    return found.principal
+
+
+@contextmanager
+def admitted(secret: str, *, timeout_ms: int | None = None) -> Iterator[tuple[Session, Principal]]:
+    """Open a transaction on the rows of whoever holds this key or session token, as `db.tenant_session` does.
+
+    Who it is is asked in that transaction: one that was revoked before ends here. Raises Unauthorised.
+    """
+    with db.nobodys_session() as session:
+        found = _admit(session, secret, timeout_ms)
+        if not found.unnoted:
+            yield session, found.principal
+            return
+    # Noted in a transaction of its own: others who come with the key never wait for the end of this request.
+    principal = authenticate(secret)
+    with db.tenant_session(principal.tenant_id, timeout_ms=timeout_ms) as session:
+        yield session, principal
 
 
 def _unknown() -> Unauthorised:
@@ -234,27 +250,40 @@ def _unknown() -> Unauthorised:
     )
 
 
-def _key(session: Session, index: CredentialIndex, digest: str) -> Principal | None:
-    key = session.get(ApiKey, index.ref_id)
+class _Admitted(NamedTuple):
+    principal: Principal
+    unnoted: bool
+
+
+_ADMIT = text("SELECT * FROM admit(:digest, :timeout)")
+
+
+def _admit(session: Session, secret: str, timeout_ms: int | None) -> _Admitted:
+    """Scope the transaction to the tenant of whoever holds the secret, with one statement."""
+    timeout = None if timeout_ms is None else str(timeout_ms)
+    row = session.execute(_ADMIT, {"digest": hash_token(secret), "timeout": timeout}).one_or_none()
     now = clock.now()
-    if key is None or key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= now):
-        return None
-    if not same(key.secret_hash, digest):
-        return None
-    if key.last_used_at is None or now - key.last_used_at > timedelta(minutes=1):
-        key.last_used_at = now
-    return Principal(key.tenant_id, "key", key.id, key.name, Role(key.role), of_key(frozenset(key.scopes)))
+    if row is None or row.ended or (row.expires_at is not None and row.expires_at <= now):
+        raise _unknown()
+    db.is_of(session, row.tenant_id)
+    role = Role(row.role)
+    is_key = row.kind == "key"
+    scopes = of_key(frozenset(row.scopes)) if is_key else OF_ROLE[role]
+    unnoted = is_key and (row.last_used_at is None or now - row.last_used_at > _NOTED)
+    return _Admitted(Principal(row.tenant_id, row.kind, row.id, row.name, role, scopes), unnoted)
 
 
-def _signed_in(session: Session, index: CredentialIndex) -> Principal | None:
-    row = session.get(UserSession, index.ref_id)
-    if row is None or row.revoked_at is not None or row.expires_at <= clock.now():
-        return None
-    user = get_user(session, row.user_id)
-    if user.deactivated_at is not None:
-        return None
-    role = Role(user.role)
-    return Principal(user.tenant_id, "user", user.id, user.name, role, OF_ROLE[role])
+def _note_use(session: Session, key: Principal) -> None:
+    now = clock.now()
+    session.execute(
+        update(ApiKey)
+        .where(
+            ApiKey.tenant_id == key.tenant_id,
+            ApiKey.id == key.id,
+            or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at < now - _NOTED),
+        )
+        .values(last_used_at=now)
+    )
 
 
 def sign_out(session: Session, token: str) -> None:

@@ -1,12 +1,12 @@
 """Limits are spent as reservations: held at approval or creation, consumed at hand-over, given back on cancel."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, Function, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -85,12 +85,20 @@ def switch_on(session: Session, limit: Limit, active: Callable[[], int]) -> None
         raise _refusal(limit, tenant, _tier(session), working, allowed)
 
 
+def alone(session: Session, limit: Limit) -> None:
+    """Let nobody else take or give back one of a limit until this transaction ends.
+
+    For whoever also locks what the limit counts: a change of tier asks in this order too, so that nobody waits for
+    another in a circle.
+    """
+    _locked(session, _tenant(session), limit)
+
+
 def hold_still(session: Session) -> None:
     """Let nobody add to the standing limits until this transaction ends; whoever waited sees the tier it leaves."""
-    tenant = _tenant(session)
     for limit in LIMITS.values():
         if limit.per == "standing":
-            _locked(session, tenant, limit)
+            alone(session, limit)
 
 
 def _locked(session: Session, tenant: Tenant, limit: Limit) -> tuple[dict[str, object], int]:
@@ -102,20 +110,25 @@ def _locked(session: Session, tenant: Tenant, limit: Limit) -> tuple[dict[str, o
     return key, used
 
 
-def _tier(session: Session) -> Tier:
-    """Return the tier as it is committed now: who waited for a lock sees a change that came before."""
-    return Tier(session.execute(select(Tenant.tier).where(Tenant.id == db.tenant_of(session))).scalar_one())
+def _tier(session: Session, *, lasting: bool = False) -> Tier:
+    """Return the tier as it is committed now: who waited for a lock sees a change that came before.
+
+    With `lasting` a change waits until this transaction ends.
+    """
+    statement = select(Tenant.tier).where(Tenant.id == db.tenant_of(session))
+    return Tier(session.execute(statement.with_for_update(read=True) if lasting else statement).scalar_one())
 
 
-def _reservation(session: Session, limit: Limit, subject_id: UUID) -> PlanReservation | None:
-    return session.execute(
-        select(PlanReservation).where(
-            PlanReservation.tenant_id == db.tenant_of(session),
-            PlanReservation.limit_key == limit.key,
-            PlanReservation.subject_id == subject_id,
-            PlanReservation.state != "released",
-        )
-    ).scalar_one_or_none()
+def _reservation(session: Session, limit: Limit, subject_id: UUID, *, lock: bool = False) -> PlanReservation | None:
+    """Return what is held for a subject as it is committed now; with `lock` nobody else settles it meanwhile."""
+    statement = select(PlanReservation).where(
+        PlanReservation.tenant_id == db.tenant_of(session),
+        PlanReservation.limit_key == limit.key,
+        PlanReservation.subject_id == subject_id,
+        PlanReservation.state != "released",
+    )
+    statement = statement.with_for_update() if lock else statement
+    return session.execute(statement.execution_options(populate_existing=True)).scalar_one_or_none()
 
 
 def _refusal(limit: Limit, tenant: Tenant, tier: Tier, used: int, allowed: int) -> PlanLimit:
@@ -136,13 +149,16 @@ def _refusal(limit: Limit, tenant: Tenant, tier: Tier, used: int, allowed: int) 
 def consume(session: Session, limit: Limit, subject_id: UUID) -> None:
     """Turn the subject's reservation into use that is never given back."""
     reservation = _reservation(session, limit, subject_id)
+    if reservation is None or reservation.state == "consumed":
+        return  # every batch of a campaign asks: only the first one waits for whoever gives it back
+    reservation = _reservation(session, limit, subject_id, lock=True)
     if reservation is not None and reservation.state == "reserved":
         reservation.state, reservation.settled_at = "consumed", clock.now()
 
 
 def release(session: Session, limit: Limit, subject_id: UUID) -> None:
-    """Give the subject's reservation back; what was consumed stays, except for standing limits."""
-    reservation = _reservation(session, limit, subject_id)
+    """Give the subject's reservation back, once; what was consumed stays, except for standing limits."""
+    reservation = _reservation(session, limit, subject_id, lock=True)
     if reservation is None or (reservation.state == "consumed" and limit.per == "month"):
         return
     reservation.state, reservation.settled_at = "released", clock.now()
@@ -157,9 +173,13 @@ def release(session: Session, limit: Limit, subject_id: UUID) -> None:
     )
 
 
-def require(session: Session, feature: Feature) -> str:
-    """Return the level of a feature; raises PlanLimit naming the first tier that has it."""
-    tier = _tier(session)
+def require(session: Session, feature: Feature, *, lasting: bool = False) -> str:
+    """Return the level of a feature; raises PlanLimit naming the first tier that has it.
+
+    With `lasting` no change of tier comes between this and the end of the transaction: for what goes on working
+    afterwards, so that the change finds and stops it. Ask before anything of the tenant is locked.
+    """
+    tier = _tier(session, lasting=lasting)
     level = feature.level(tier)
     if level is None:
         raise _missing(feature, tier, None)
@@ -198,20 +218,35 @@ def meters(session: Session) -> list[Meter]:
     tenant = _tenant(session)
     tier = Tier(tenant.tier)
     now = clock.now()
-    lines = []
-    for limit in LIMITS.values():
-        period = period_of(limit, tenant.time_zone, now)
-        key = {"tenant_id": tenant.id, "limit_key": limit.key, "period": period}
-        used = session.execute(select(PlanUsage.used).filter_by(**key)).scalar_one_or_none() or 0
-        held = _held(session, key) if limit.per == "month" else 0
-        resets = resets_at(limit, tenant.time_zone, now)
-        lines.append(Meter(limit, tier, limit.amount(tier), used, held, resets, tenant.time_zone))
-    return lines
+    keys = {limit.key: (limit.key, period_of(limit, tenant.time_zone, now)) for limit in LIMITS.values()}
+    used = _per_limit(session, PlanUsage, func.sum(PlanUsage.used), keys.values())
+    monthly = [keys[limit.key] for limit in LIMITS.values() if limit.per == "month"]
+    held = _per_limit(session, PlanReservation, func.count(), monthly, PlanReservation.state == "reserved")
+    return [
+        Meter(limit, tier, limit.amount(tier), used.get(key, 0), held.get(key, 0), resets, tenant.time_zone)
+        for key, limit in LIMITS.items()
+        for resets in (resets_at(limit, tenant.time_zone, now),)
+    ]
 
 
-def _held(session: Session, key: dict[str, object]) -> int:
-    statement = select(func.count()).select_from(PlanReservation).filter_by(**key)
-    return session.execute(statement.where(PlanReservation.state == "reserved")).scalar_one()
+def _per_limit(
+    session: Session,
+    table: type[PlanUsage | PlanReservation],
+    figure: Function[int],
+    keys: Iterable[tuple[str, date]],
+    *conditions: ColumnElement[bool],
+) -> dict[str, int]:
+    """Return a figure of a table for each limit in its period, with one statement."""
+    rows = session.execute(
+        select(table.limit_key, figure)
+        .where(
+            table.tenant_id == db.tenant_of(session),
+            tuple_(table.limit_key, table.period).in_(list(keys)),
+            *conditions,
+        )
+        .group_by(table.limit_key)
+    )
+    return {key: int(n) for key, n in rows}
 
 
 def features(session: Session) -> dict[str, str | None]:

@@ -19,6 +19,15 @@ _LEVELS_DE = {
 }
 
 
+# Where a tier allows one, or one is used: (English, German).
+_ONE = {
+    "broadcasts": ("broadcast", "Kampagne"),
+    "templates": ("template", "Vorlage"),
+    "segments": ("segment", "Segment"),
+    "follow_ups": ("chat follow-up", "Chat-Follow-up"),
+}
+
+
 def level_name(level: str | None, language: str) -> str:
     """Return a level as people read it; `–` for none."""
     if level is None:
@@ -48,11 +57,13 @@ def used_up(limit: Limit, tier: Tier, used: int, resets: datetime | None, zone: 
         ways["en"].append("delete one that is no longer needed")
         ways["de"].append("löschen, was nicht mehr gebraucht wird")
     monthly = limit.per == "month"
+    one = _ONE[limit.key]
+    what = {"en": one[0], "de": one[1]} if allowed == 1 else {"en": limit.label_en.lower(), "de": limit.label_de}
     return {
-        "en": f"The plan {tier} allows {allowed} {limit.label_en.lower()}{' a month' if monthly else ''}; "
-        f"{used} are used. Way out: {' or '.join(ways['en'])}.",
-        "de": f"Der Tarif {tier} erlaubt {allowed} {limit.label_de}{' im Monat' if monthly else ''}; "
-        f"{used} sind verbraucht. Ausweg: {' oder '.join(ways['de'])}.",
+        "en": f"The plan {tier} allows {allowed} {what['en']}{' a month' if monthly else ''}; "
+        f"{used} {'is' if used == 1 else 'are'} used. Way out: {' or '.join(ways['en'])}.",
+        "de": f"Der Tarif {tier} erlaubt {allowed} {what['de']}{' im Monat' if monthly else ''}; "
+        f"{used} {'ist' if used == 1 else 'sind'} verbraucht. Ausweg: {' oder '.join(ways['de'])}.",
     }
 
 

@@ -16,7 +16,7 @@ from channels.email.reasons import Reason
 from channels.email.reports import read as reports
 from channels.email.reports.report import Finding, Kind, Report
 from domain.consent import service as consents
-from domain.delivery import address_health, proof, rules
+from domain.delivery import address_health, proof, rules, sender_watch
 from domain.returns import harm
 from kernel import clock, db, outbox
 from kernel.ids import new_id
@@ -202,6 +202,8 @@ def _harmed(session: Session, message: Message, kind: str, finding: Finding | No
     _note(session, message, kind, finding)
     if message.campaign_id is not None:
         harm.stop_harmful(session, message.campaign_id, kind)
+    else:
+        sender_watch.stop_for_notice(session, channel=message.channel, account_id=message.account_id, kind=kind)
 
 
 def _has(session: Session, message: Message, kind: str) -> bool:

@@ -1,6 +1,5 @@
 """A rule asked of one member in memory: what the statement of `compile` says of the same rows, without a database."""
 
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -11,8 +10,6 @@ from uuid import UUID
 
 from domain.segments import rules
 from domain.segments.moment import Moment
-
-_DAY_TEXT = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 class Did(NamedTuple):
@@ -147,7 +144,7 @@ class Evaluator:
 
     @holds.register
     def _(self, rule: rules.ContactRule, facts: Facts) -> bool:
-        domains = None if rule.domains is None else {domain.lower() for domain in rule.domains}
+        domains = None if rule.domains is None else set(rules.written(rule.domains))
         return any(
             channel == rule.channel and (domains is None or address.rpartition("@")[2] in domains)
             for channel, address in facts.contacts
@@ -241,4 +238,4 @@ def _is_of(value: Any, kind: str) -> bool:
         return isinstance(value, bool)
     if kind == "number":
         return isinstance(value, int | float) and not isinstance(value, bool)
-    return isinstance(value, str) and (kind == "text" or _DAY_TEXT.fullmatch(value) is not None)
+    return isinstance(value, str) and (kind == "text" or rules.is_day(value))

@@ -1,11 +1,6 @@
 """The members of a segment as rows of chosen columns, read from the server in pieces."""
 
-import csv
-import io
-import json
-import re
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import date, datetime
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
 from domain.segments import service
-from kernel import db
+from kernel import db, tables
 from kernel.errors import Invalid
 from models import ContactPoint, Member, Purchase, Segment, SegmentMember
 
@@ -28,8 +23,7 @@ PLACE = ("segment_joined_at", "segment_added_by")
 DEFAULT = ("id", "external_id", "first_name", "last_name", "email", "phone", "status", "segment_joined_at")
 MOST_COLUMNS = 60
 _ATTRIBUTE = "attribute:"
-_HARMLESS = re.compile(r"[+-]?[0-9][0-9 .,:/()-]*")
-_PIECE = 1_000
+Writer = Callable[[Sequence[str], Iterable[Sequence[Any]]], Iterator[str]]
 
 
 def columns_of(wanted: str | None) -> list[tuple[str, str]]:
@@ -54,7 +48,7 @@ def rows(session: Session, segment: Segment, columns: Iterable[str]) -> Iterator
     """Return one row per member who is in the segment, by id, without ever holding all of them."""
     chosen = [_column(name) for name in columns]
     statement: Select[Any] = service.members_of(segment).with_only_columns(*chosen).order_by(Member.id)
-    found = session.execute(statement, execution_options={"stream_results": True, "yield_per": _PIECE})
+    found = session.execute(statement, execution_options={"stream_results": True, "yield_per": tables.PIECE})
     for row in found:
         yield tuple(row)
 
@@ -80,52 +74,17 @@ def _column(name: str) -> Any:
 
 
 def as_csv(tenant_id: UUID, segment_id: UUID, columns: Sequence[tuple[str, str]]) -> Iterator[str]:
-    """Return the segment as CSV (RFC 4180), in pieces and in a transaction of its own.
-
-    A cell that a spreadsheet would run as a formula begins with an apostrophe (OWASP, "CSV Injection").
-    """
-    with db.tenant_session(tenant_id) as session:
-        segment = service.get(session, segment_id)
-        yield from _pieces([[heading for _, heading in columns]])
-        yield from _pieces(rows(session, segment, [name for name, _ in columns]))
-
-
-def _pieces(found: Iterable[Sequence[Any]]) -> Iterator[str]:
-    piece = io.StringIO()
-    writer = csv.writer(piece)
-    for number, row in enumerate(found, start=1):
-        writer.writerow([cell(value) for value in row])
-        if number % _PIECE == 0:
-            yield piece.getvalue()
-            piece.seek(0)
-            piece.truncate()
-    yield piece.getvalue()
-
-
-def cell(value: Any) -> str:
-    """Return a value as a cell that no spreadsheet runs."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, date | datetime):
-        return value.isoformat()
-    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-    risky = text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) and _HARMLESS.fullmatch(text) is None
-    return f"'{text}" if risky else text
+    """Return the segment as CSV, in pieces and in a transaction of its own."""
+    return _file(tenant_id, segment_id, columns, tables.as_csv)
 
 
 def as_json(tenant_id: UUID, segment_id: UUID, columns: Sequence[tuple[str, str]]) -> Iterator[str]:
     """Return the segment as a JSON array of objects, in pieces and in a transaction of its own."""
-    headings = [heading for _, heading in columns]
+    return _file(tenant_id, segment_id, columns, tables.as_json)
+
+
+def _file(tenant_id: UUID, segment_id: UUID, columns: Sequence[tuple[str, str]], write: Writer) -> Iterator[str]:
     with db.tenant_session(tenant_id) as session:
         segment = service.get(session, segment_id)
-        between = "["
-        for row in rows(session, segment, [name for name, _ in columns]):
-            yield between + json.dumps(dict(zip(headings, row, strict=True)), default=_plain, ensure_ascii=False)
-            between = ",\n"
-        yield "[]" if between == "[" else "]"
-
-
-def _plain(value: Any) -> str:
-    return value.isoformat() if isinstance(value, date | datetime) else str(value)
+        found = rows(session, segment, [name for name, _ in columns])
+        yield from write([heading for _, heading in columns], found)

@@ -361,10 +361,12 @@ def by_hand(session: Session, segment_id: UUID) -> Segment:
         raise NotFound("segment")
     if segment.kind == "dynamic":
         raise Conflict("The members of a dynamic segment follow from its rules. Change those, or make a hybrid one.")
+    if segment.status != "active":
+        raise Conflict(f"The members of a segment that is {segment.status} stay as they were. Activate it first.")
     return segment
 
 
 def due_now(session: Session, segment: Segment) -> None:
     """Ask for a calculation in the background, at once."""
-    segment.due_at = clock.now()
+    segment.due_at = None if segment.rules is None else clock.now()
     outbox.hurry(session, DUE, "segments.refresh")

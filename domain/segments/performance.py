@@ -61,7 +61,9 @@ WITH named AS (
 )
 INSERT INTO segment_day AS d (tenant_id, segment_id, day, campaigns, received, converted, revenue_minor)
 SELECT :tenant, CAST(:segment AS uuid), day, campaigns, received, converted, revenue FROM counted
-WHERE campaigns + received + converted + revenue > 0
+WHERE campaigns + received + converted + revenue > 0 OR EXISTS (
+  SELECT FROM segment_day s
+  WHERE s.tenant_id = :tenant AND s.segment_id = CAST(:segment AS uuid) AND s.day = counted.day)
 ON CONFLICT (tenant_id, segment_id, day) DO UPDATE SET campaigns = excluded.campaigns, received = excluded.received,
   converted = excluded.converted, revenue_minor = excluded.revenue_minor, measured_at = clock_timestamp()
 """)

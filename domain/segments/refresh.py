@@ -203,7 +203,9 @@ def look_again(session: Session, *, settled: bool) -> None:
     mark = select(TenantDue).where(TenantDue.tenant_id == tenant_id, TenantDue.kind == membership.DUE)
     session.execute(mark.with_for_update())
     times = session.execute(
-        select(func.min(Segment.due_at), func.count()).where(Segment.tenant_id == tenant_id, Segment.status == "active")
+        select(func.min(Segment.due_at).filter(Segment.rules.is_not(None)), func.count()).where(
+            Segment.tenant_id == tenant_id, Segment.status == "active"
+        )
     ).one()
     own = delete(TenantDue).where(TenantDue.tenant_id == tenant_id, TenantDue.kind == membership.DUE)
     session.execute(own)

@@ -5,7 +5,7 @@ Every condition is true or false for a member, never unknown: what a member does
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self
@@ -13,13 +13,24 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError, model_validator
 
+from channels.email.addresses import normalise_address
 from kernel.errors import Invalid
 
 DEEPEST = 8
 MOST_RULES = 100
 _MOST_VALUES = 200
 _MOST_DAYS = 36_500
-_DAY_TEXT = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_LARGEST = 10**30
+_VALUE = "is a text of at most 200 characters, a finite number, or true or false"
+_YEAR = "(?!0000)[0-9]{4}"
+_LEAP = "(?!0000)([0-9]{2}(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)"
+# A day of the calendar, for PostgreSQL and Python alike: what only looks like one is none.
+DAY_TEXT = (
+    f"^({_YEAR}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])|{_YEAR}-(0[13-9]|1[0-2])-(29|30)"
+    f"|{_YEAR}-(0[13578]|1[02])-31|{_LEAP}-02-29)$"
+)
+_DAY_TEXT = re.compile(DAY_TEXT)
+RECEIVED = ("sent", "delivered", "read")  # states of a message that its member got: a bounce took it back
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]+$")]
 Values = Annotated[list[Text], Field(min_length=1, max_length=_MOST_VALUES)]
@@ -97,7 +108,11 @@ class AttributeRule(_Node):
     kind: Literal["text", "number", "flag", "day"]
     op: Literal["is", "contains", "at_least", "at_most", "known"]
     value: (
-        Annotated[bool, Field(strict=True)] | Annotated[float, Field(strict=True, allow_inf_nan=False)] | Text | None
+        Annotated[bool, Field(strict=True)]
+        | Annotated[int, Field(strict=True, ge=-_LARGEST, le=_LARGEST)]
+        | Annotated[float, Field(strict=True, allow_inf_nan=False)]
+        | Text
+        | None
     ) = None
 
     @model_validator(mode="after")
@@ -114,19 +129,17 @@ class AttributeRule(_Node):
             if self.value is not None:
                 raise ValueError("known takes no value")
             return self
-        wanted = {"text": str, "number": float, "flag": bool, "day": str}[self.kind]
-        if type(self.value) is not wanted:
+        wanted = {"text": (str,), "number": (int, float), "flag": (bool,), "day": (str,)}[self.kind]
+        if type(self.value) not in wanted:
             raise ValueError(f"value is no {self.kind}")
-        if self.kind == "day" and not _is_day(str(self.value)):
+        if self.kind == "day" and not is_day(str(self.value)):
             raise ValueError("value is no day such as 2026-11-21")
         return self
 
 
-def _is_day(text: str) -> bool:
-    try:
-        return _DAY_TEXT.fullmatch(text) is not None and bool(date.fromisoformat(text))
-    except ValueError:
-        return False
+def is_day(text: str) -> bool:
+    """Whether a text is a day of the calendar, such as 2026-11-21."""
+    return _DAY_TEXT.fullmatch(text) is not None
 
 
 class TagRule(_Node):
@@ -135,7 +148,7 @@ class TagRule(_Node):
 
 
 class ContactRule(_Node):
-    """An address on a channel; `domains` are those after the @ of an e-mail address, in lower case."""
+    """An address on a channel; `domains` are those after the @ of an e-mail address, in any way of writing them."""
 
     type: Literal["contact"]
     channel: Channel
@@ -146,6 +159,18 @@ class ContactRule(_Node):
         if self.domains is not None and self.channel != "email":
             raise ValueError("only e-mail addresses have domains")
         return self
+
+
+def written(domains: Sequence[str]) -> list[str]:
+    """Return domains as addresses hold them: in lower case, as A-labels (RFC 5890), without an @ before."""
+    return [_domain(each.strip().removeprefix("@")) for each in domains]
+
+
+def _domain(name: str) -> str:
+    try:
+        return normalise_address(f"x@{name}").partition("@")[2]
+    except ValueError:
+        return name.lower()
 
 
 class ConsentRule(_Node):
@@ -260,6 +285,8 @@ def read(rules: Any) -> Any:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"])
+        if "value" in first["loc"]:  # whichever of its types was tried first says nothing
+            raise Invalid(f"rules.{place.partition('.value')[0]}.value", _VALUE) from None
         raise Invalid(f"rules.{place}" if place else "rules", _words(first)) from None
 
 

@@ -1,6 +1,8 @@
 """A rule read back in German and in English, so that people see what they chose."""
 
 from collections.abc import Callable, Mapping
+from datetime import date
+from decimal import Decimal
 from functools import singledispatchmethod
 from typing import Any
 from uuid import UUID
@@ -17,10 +19,10 @@ FIELDS = {
     "language": ("Sprache", "language"),
     "time_zone": ("Zeitzone", "time zone"),
     "favourite_course": ("Lieblingskurs", "favourite course"),
-    "joined_on": ("Beitritt", "joining"),
-    "left_on": ("Austritt", "leaving"),
+    "joined_on": ("Beitritt", "join date"),
+    "left_on": ("Austritt", "leaving date"),
     "last_visit_at": ("letzter Besuch", "last visit"),
-    "created_at": ("Anlage", "creation"),
+    "created_at": ("Anlage des Datensatzes", "creation date"),
 }
 STATUS = {
     "active": ("aktiv", "active"),
@@ -38,7 +40,7 @@ DID = {
     "received": ("erhalten", "received"),
     "opened": ("geöffnet", "opened"),
     "clicked": ("angeklickt", "clicked"),
-    "converted": ("umgesetzt", "converted on"),
+    "converted": ("Conversion", "converted"),
 }
 STATES = {
     "granted": ("erteilt", "granted"), "withdrawn": ("widerrufen", "withdrawn"), "pending": ("offen", "pending")
@@ -53,7 +55,7 @@ INSIGHTS = {
     "intent": ("Absicht", "intent"),
     "objection": ("Einwand", "objection"),
     "preferred_time": ("liebste Zeit", "preferred time"),
-    "absent_until": ("abwesend bis", "absent until"),
+    "absent_until": ("Abwesenheit", "absence"),
 }
 INSIGHT_WORDS = {
     "membership": ("Mitgliedschaft", "membership"), "trial": ("Probetraining", "trial"), "course": ("Kurs", "course"),
@@ -66,6 +68,18 @@ INSIGHT_WORDS = {
     "afternoon": ("nachmittags", "afternoon"), "evening": ("abends", "evening"),
     "weekend": ("am Wochenende", "weekend"),
 }  # fmt: skip
+_HAS = {
+    "email": ("hat eine E-Mail-Adresse", "has an e-mail address"),
+    "sms": ("hat eine Nummer für SMS", "has a number for text messages"),
+    "whatsapp": ("hat eine Nummer für WhatsApp", "has a number for WhatsApp"),
+    "telegram": ("ist über Telegram erreichbar", "can be reached by Telegram"),
+}
+_DAY_ORDER = {
+    "is": ("ist der {}", "is {}"), "at_least": ("ist der {} oder später", "is {} or later"),
+    "at_most": ("ist der {} oder früher", "is {} or earlier"),
+}  # fmt: skip
+_DAYS = ("Tag", "Tage", "day", "days")
+_SHORTEST, _LONGEST = Decimal("1e-9"), Decimal("1e21")  # numbers between are written in full
 CHANNELS = {"email": "E-Mail", "sms": "SMS", "whatsapp": "WhatsApp", "telegram": "Telegram"}
 
 
@@ -91,9 +105,18 @@ class Speaker:
         return self._t(" oder ", " or ").join(f"„{each}“" if not self._n else f"“{each}”" for each in values)
 
     def _since(self, days: int | None) -> str:
-        if days is None:
-            return ""
-        return self._t(f" in den letzten {days} Tagen", f" in the last {days} days")
+        return "" if days is None else f" {self._within(days)}"
+
+    def _within(self, days: int) -> str:
+        """Say since which midnight."""
+        if days <= 1:
+            return self._t("seit gestern", "since yesterday") if days else self._t("heute", "today")
+        return self._t(f"in den letzten {days} Tagen", f"in the last {days} days")
+
+    def _many(self, op: str, number: int, words: tuple[str, str, str, str]) -> str:
+        """Compare a number of things; `words` are one and several of them in both languages."""
+        one, several = words[2 * self._n : 2 * self._n + 2]
+        return f"{self._w(ORDER, op)} {number} {one if number == 1 else several}"
 
     @singledispatchmethod
     def say(self, rule: Any) -> str:
@@ -111,7 +134,12 @@ class Speaker:
     def _joined(self, parts: list[Any], word: str) -> str:
         if len(parts) == 1:
             return self.say(parts[0])
-        return "(" + word.join(self.say(part) for part in parts) + ")"
+        return "(" + word.join(self._apart(part) for part in parts) + ")"
+
+    def _apart(self, rule: Any) -> str:
+        """Say a rule within a group so that the `or` between its own values is not taken for one of the group."""
+        values = getattr(rule, "any_of", None) or getattr(rule, "domains", None) or ()
+        return f"({self.say(rule)})" if len(values) > 1 else self.say(rule)
 
     @say.register
     def _(self, rule: rules.NotRule) -> str:
@@ -132,16 +160,18 @@ class Speaker:
 
     @say.register
     def _(self, rule: rules.DayRule) -> str:
-        day = rule.day.strftime("%d.%m.%Y") if not self._n else rule.day.isoformat()
-        return f"{self._w(FIELDS, rule.field)} {self._w(DAY_OPS, rule.op)} {day}"
+        return f"{self._w(FIELDS, rule.field)} {self._w(DAY_OPS, rule.op)} {self._day(rule.day)}"
 
     @say.register
     def _(self, rule: rules.RecentRule) -> str:
-        when = {
-            "in_last_days": (f"in den letzten {rule.days} Tagen", f"in the last {rule.days} days"),
-            "before_last_days": (f"vor mehr als {rule.days} Tagen", f"more than {rule.days} days ago"),
-        }
-        return f"{self._w(FIELDS, rule.field)} {self._w(when, rule.op)}"
+        when = self._within(rule.days) if rule.op == "in_last_days" else self._ago(rule.days)
+        return f"{self._w(FIELDS, rule.field)} {when}"
+
+    def _ago(self, days: int) -> str:
+        if days == 0:
+            return self._t("vor heute", "before today")
+        one = self._t("vor mehr als einem Tag", "more than one day ago")
+        return one if days == 1 else self._t(f"vor mehr als {days} Tagen", f"more than {days} days ago")
 
     @say.register
     def _(self, rule: rules.AttributeRule) -> str:
@@ -150,8 +180,20 @@ class Speaker:
             return f"{name} {self._t('ist bekannt', 'is known')}"
         if rule.kind == "flag":
             return f"{name} {self._t('ist', 'is')} {self._t('ja', 'yes') if rule.value else self._t('nein', 'no')}"
-        value = f"{rule.value:g}" if isinstance(rule.value, float) else self._or([str(rule.value)])
+        if rule.kind == "day":
+            return f"{name} {self._w(_DAY_ORDER, rule.op).format(self._day(date.fromisoformat(str(rule.value))))}"
+        value = self._or([str(rule.value)]) if rule.kind == "text" else self._number(rule.value)
         return f"{name} {self._w(ORDER, rule.op)} {value}"
+
+    def _number(self, value: Any) -> str:
+        """Return a number as people write it, in full unless that is long."""
+        number = Decimal(str(value))
+        plain = f"{number:f}" if _SHORTEST <= abs(number) < _LONGEST or not number else f"{number.normalize():e}"
+        plain = plain.rstrip("0").rstrip(".") if "." in plain and "e" not in plain else plain
+        return plain if self._n else plain.replace(".", ",")
+
+    def _day(self, day: date) -> str:
+        return day.isoformat() if self._n else f"{day:%d.%m.}{day.year:04}"
 
     @say.register
     def _(self, rule: rules.TagRule) -> str:
@@ -159,10 +201,8 @@ class Speaker:
 
     @say.register
     def _(self, rule: rules.ContactRule) -> str:
-        address = f"{CHANNELS[rule.channel]}{self._t('-Adresse', ' address')}"
-        if rule.domains is None:
-            return f"{self._t('hat', 'has')} {address}"
-        return f"{address} {self._t('bei', 'at')} {self._or(rule.domains)}"
+        at = f" {self._t('bei', 'at')} {self._or(rule.domains)}" if rule.domains is not None else ""
+        return f"{self._w(_HAS, rule.channel)}{at}"
 
     @say.register
     def _(self, rule: rules.ConsentRule) -> str:
@@ -171,44 +211,43 @@ class Speaker:
 
     @say.register
     def _(self, rule: rules.ActivityRule) -> str:
-        named = [each for each in (rule.kind, rule.subject) if each is not None]
-        what = f" {', '.join(self._or([each]) for each in named)}" if named else ""
-        many = f"{self._w(ORDER, rule.op)} {rule.count}"
-        return f"{many} {self._t('Aktivitäten', 'activities')}{what}{self._since(rule.in_last_days)}"
+        what = f" {self._or([rule.kind])}" if rule.kind is not None else ""
+        if rule.subject is not None:
+            what += f" {self._t('zu', 'about')} {self._or([rule.subject])}"
+        many = self._many(rule.op, rule.count, ("Aktivität", "Aktivitäten", "activity", "activities"))
+        return f"{many}{what}{self._since(rule.in_last_days)}"
 
     @say.register
     def _(self, rule: rules.PurchaseRule) -> str:
         what = f" {self._or([rule.product])}" if rule.product is not None else ""
         if rule.measure == "days_since":
-            days = f"{self._w(ORDER, rule.op)} {rule.amount} {self._t('Tage her', 'days ago')}"
+            days = f"{self._many(rule.op, rule.amount, _DAYS)} {self._t('her', 'ago')}"
             return f"{self._t('letzter Kauf', 'last purchase')}{what} {days}"
         if rule.measure == "sum":
             money = f"{rule.amount // 100}{self._t(',', '.')}{rule.amount % 100:02d} {rule.currency}"
-            many = f"{self._t('Käufe für', 'purchases worth')} {self._w(ORDER, rule.op)} {money}"
-        else:
-            many = f"{self._w(ORDER, rule.op)} {rule.amount} {self._t('Käufe', 'purchases')}"
+            total = f"{self._t('Käufe', 'purchases')}{what}{self._since(rule.in_last_days)}"
+            return f"{total} {self._t('für zusammen', 'worth')} {self._w(ORDER, rule.op)} {money}"
+        many = self._many(rule.op, rule.amount, ("Kauf", "Käufe", "purchase", "purchases"))
         return f"{many}{what}{self._since(rule.in_last_days)}"
 
     @say.register
     def _(self, rule: rules.CampaignRule) -> str:
-        one = rule.campaign_id
-        named = self._or([self._campaign(one)]) if one is not None else self._t("irgendeine", "any")
-        campaign = (
-            f"{self._t('Kampagne', 'campaign')} {named}"
-            if one is not None
-            else f"{named} {self._t('Kampagne', 'campaign')}"
-        )
-        if self._n:
-            return f"{self._w(DID, rule.did)} {campaign}{self._since(rule.in_last_days)}"
-        return f"{campaign}{self._since(rule.in_last_days)} {self._w(DID, rule.did)}"
+        if rule.campaign_id is None:
+            campaign = self._t("irgendeine Kampagne", "any campaign")
+        else:
+            campaign = f"{self._t('die Kampagne', 'the campaign')} {self._or([self._campaign(rule.campaign_id)])}"
+        when = self._since(rule.in_last_days)
+        if rule.did == "converted":
+            return f"{self._t('Conversion durch', 'converted through')} {campaign}{when}"
+        return f"{self._w(DID, rule.did)} {campaign}{when}" if self._n else f"{campaign}{when} {self._w(DID, rule.did)}"
 
     @say.register
     def _(self, rule: rules.InsightRule) -> str:
-        start = f"{self._t('Gespräche sagen', 'conversations say')}: {self._w(INSIGHTS, rule.key)}"
+        key = self._w(INSIGHTS, rule.key)
         if rule.any_of is None:
-            return f"{start} {self._t('ist bekannt', 'is known')}"
+            return f"{self._t('aus Gesprächen bekannt', 'known from conversations')}: {key}"
         words = self._t(" oder ", " or ").join(self._w(INSIGHT_WORDS, each) for each in rule.any_of)
-        return f"{start} {words}"
+        return f"{self._t('in Gesprächen', 'in conversations')}: {key} {self._t('ist', 'is')} {words}"
 
     @say.register
     def _(self, rule: rules.SegmentRule) -> str:

@@ -1,5 +1,6 @@
 """Segments: made, changed, previewed and removed."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -30,15 +31,20 @@ def get(session: Session, segment_id: UUID) -> Segment:
     return db.own(session, Segment, segment_id, "segment")
 
 
-def listed(session: Session, *, kind: str | None = None, status: str | None = None) -> Select[Segment]:
+def listed(
+    session: Session, *, kind: str | None = None, status: str | None = None, text: str | None = None
+) -> Select[Segment]:
+    """Return the statement of the tenant's segments; `text` is a part of the name, in any case."""
     statement = select(Segment).where(Segment.tenant_id == db.tenant_of(session))
     if kind:
         statement = statement.where(Segment.kind == kind)
+    if text:
+        statement = statement.where(Segment.name.icontains(text, autoescape=True))
     return statement.where(Segment.status == status) if status else statement
 
 
-def _alone(session: Session) -> None:
-    """Let nobody else of the tenant change what segments refer to, until this transaction ends."""
+def alone(session: Session) -> None:
+    """Let nobody else of the tenant make, change or remove a segment until this transaction ends."""
     session.execute(_ALONE, {"tenant": str(db.tenant_of(session))})
 
 
@@ -49,7 +55,7 @@ def create(
 
     Raises Invalid for a rule that cannot be used, Conflict for a name that is taken, PlanLimit.
     """
-    _alone(session)
+    alone(session)
     _free(session, name, None)
     segment = Segment(
         id=new_id(), tenant_id=db.tenant_of(session), name=name, description=description, kind=kind, created_by=actor
@@ -76,12 +82,12 @@ def _fill(session: Session, segment: Segment) -> None:
         segment.member_count, segment.counted_at = preview.count(session, condition), clock.now()
         if segment.member_count <= MOST_AT_ONCE:
             membership.calculate(session, segment)
-    for each in [segment, *_around(session, segment)]:
+    for each in [segment, *around(session, segment)]:
         membership.due_now(session, each)
     session.flush()
 
 
-def _around(session: Session, segment: Segment) -> list[Segment]:
+def around(session: Session, segment: Segment) -> list[Segment]:
     """Return the segments that refer to this one, directly or through others: their answers turn with its rules."""
     referring = {
         other: _references(other) for other in session.execute(listed(session, status="active")).scalars().all()
@@ -108,7 +114,7 @@ def change(session: Session, segment_id: UUID, *, actor: str, **fields: Any) -> 
 
     Raises as `create`, and Conflict for putting away one that another segment refers to.
     """
-    _alone(session)
+    alone(session)
     get(session, segment_id)
     segment = membership.lock(session, segment_id) or get(session, segment_id)
     if "name" in fields:
@@ -135,15 +141,22 @@ def _working(session: Session) -> int:
     return session.execute(active).scalar_one()
 
 
-def suspend(session: Session, segment_id: UUID, *, actor: str) -> None:
-    """Switch a segment off that the plan does not carry any more, also where others refer to it: they say so then."""
-    _alone(session)
+def suspend(session: Session, segment_id: UUID, *, actor: str) -> list[Segment]:
+    """Switch a segment off that the plan does not carry any more, also where others refer to it: they say so then.
+
+    Returns the segments that cannot be asked now: this one and those.
+    """
+    alone(session)
     segment = get(session, segment_id)
     segment.status = "inactive"
     session.flush()
     refresh.follow(session)
+    referring = around(session, segment)
+    for each in referring:
+        membership.due_now(session, each)
     audit.append(session, actor=actor, action="segment.change", subject=str(segment.id), fields=["status"])
     events.emit(session, "crm.segment.updated", aggregate="segment", id=segment.id, fields=["status"])
+    return [segment, *referring]
 
 
 def _set_rules(session: Session, segment: Segment, rule: Any) -> None:
@@ -174,7 +187,7 @@ def _read(rule: Any) -> dict[str, Any]:
 
 
 def _with_tree(session: Session, segment_id: UUID, step: Callable[[Any], Any], actor: str) -> Segment:
-    _alone(session)
+    alone(session)
     segment = get(session, segment_id)
     session.refresh(segment)
     if segment.rules is None:
@@ -206,12 +219,25 @@ def needed_by(session: Session, segment_id: UUID) -> list[Affected]:
     return [Affected(*row) for row in rows]
 
 
+def used_by(session: Session) -> tuple[Counter[UUID], Counter[UUID]]:
+    """Return how many campaigns that are not over, and how many segments, need each segment of the tenant."""
+    tenant_id = db.tenant_of(session)
+    audiences = select(Campaign.audience).where(Campaign.tenant_id == tenant_id, Campaign.status.not_in(_OVER))
+    campaigns: Counter[UUID] = Counter()
+    for audience in session.execute(audiences).scalars():
+        campaigns.update({UUID(one) for key in ("segments", "exclude_segments") for one in audience.get(key) or ()})
+    segments: Counter[UUID] = Counter()
+    for other in session.execute(listed(session).where(Segment.rules.is_not(None))).scalars():
+        segments.update(_references(other))
+    return campaigns, segments
+
+
 def remove(session: Session, segment_id: UUID, *, actor: str) -> list[Affected]:
     """Delete a segment; returns the campaigns that need it, which are held instead of sent.
 
     Raises Conflict where another segment refers to it.
     """
-    _alone(session)
+    alone(session)
     segment = get(session, segment_id)
     _unused(session, segment)
     affected = needed_by(session, segment.id)
@@ -260,10 +286,13 @@ def places_of(segment: Segment) -> Select[SegmentMember]:
     )
 
 
-def members_by_id(session: Session, member_ids: Sequence[UUID]) -> dict[UUID, Member]:
-    """Return members by their ids."""
-    wanted = select(Member).where(Member.tenant_id == db.tenant_of(session), Member.id == any_of(member_ids))
-    return {member.id: member for member in session.execute(wanted).scalars()}
+def members_by_id(session: Session, member_ids: Sequence[UUID], names: Sequence[str]) -> dict[UUID, dict[str, Any]]:
+    """Return the named columns of members by their ids."""
+    columns = [getattr(Member, name) for name in names]
+    wanted = select(Member.id, *columns).where(
+        Member.tenant_id == db.tenant_of(session), Member.id == any_of(member_ids)
+    )
+    return {row[0]: dict(zip(names, row[1:], strict=True)) for row in session.execute(wanted)}
 
 
 def members_of(segment: Segment) -> Select[Member, SegmentMember]:

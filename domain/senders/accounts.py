@@ -73,6 +73,15 @@ def get(session: Session, account_id: UUID) -> ProviderAccount:
     return db.own(session, ProviderAccount, account_id, "account")
 
 
+def keep_here(session: Session, account_id: UUID) -> None:
+    """Let nobody take the account away until the transaction ends. Raises NotFound where somebody did before."""
+    here = select(ProviderAccount.id).where(
+        ProviderAccount.tenant_id == db.tenant_of(session), ProviderAccount.id == account_id
+    )
+    if session.execute(here.with_for_update(read=True, key_share=True)).first() is None:
+        raise NotFound("account")
+
+
 def of_tenant(session: Session) -> Select[ProviderAccount]:
     """Return the statement that lists the tenant's accounts."""
     return select(ProviderAccount).where(ProviderAccount.tenant_id == db.tenant_of(session))

@@ -33,17 +33,25 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is true of the member now. `holds` by the key of a condition; `ready` are messages that may be sent."""
+    """What is true of the member now.
+
+    `holds` by the key of a condition; `ready` are messages that may be sent; `opens` says of a channel on which it is
+    quiet now when that is over.
+    """
 
     zone: ZoneInfo
     holds: Mapping[str, bool] = field(default_factory=dict)
     ready: frozenset[str] = frozenset()
     leaves: Exit | None = None
+    opens: Mapping[str, datetime] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Nothing until then; at a message that is not approved, until somebody approved it (`until` None)."""
+    """Nothing until then: a delay, or quiet hours before a message.
+
+    At a message that is not approved, until somebody approved it (`until` None).
+    """
 
     step: str
     until: datetime | None
@@ -124,6 +132,9 @@ def _message(version: Definition, step: Message, at: Position, facts: Facts, now
         return Go(step.key, _to(version, at, step.key, since))
     if step.key not in facts.ready:
         return Wait(step.key, None)
+    opens = facts.opens.get(step.channel, now)
+    if opens > now:
+        return Wait(step.key, opens)
     return Send(step.key, Position(version.following(step.key), since, at.done | {step.key}))
 
 
@@ -163,11 +174,30 @@ def advance(version: Definition, at: Position, facts: Facts, now: datetime) -> A
 
 
 def successor(old: Definition, new: Definition, key: str) -> str | None:
-    """Return where a member goes who is at a step of the old version: there, or at the next one that is left."""
+    """Return where a member goes who is at a step of the old version: there, or at the next one that is left.
+
+    Where a step is gone and new ones stand in its place, between what lay before it and what came behind, they are
+    ahead of whoever is there.
+    """
     at: str | None = key
     while at is not None and new.step(at) is None:
         at = old.following(at)
-    return at
+    return at if at == key else _in_place(old, new, key, at)
+
+
+def _in_place(old: Definition, new: Definition, key: str, behind: str | None) -> str | None:
+    """Return the first of the new steps that lead to `behind` where a removed step was, else `behind`."""
+    before, keys = [step.key for step in old.steps], [step.key for step in new.steps]
+    first = last = keys.index(behind) if behind is not None else len(keys)
+    while (
+        first > 0
+        and keys[first - 1] not in before
+        and new.following(keys[first - 1]) == (keys[first] if first < len(keys) else None)
+    ):
+        first -= 1
+    place = before.index(key)
+    passed = keys[first - 1] if first > 0 else None
+    return keys[first] if first < last and passed == (before[place - 1] if place > 0 else None) else behind
 
 
 def moved(old: Definition, new: Definition) -> dict[str, str | None]:

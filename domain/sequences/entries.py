@@ -15,7 +15,7 @@ from domain.changes import service as changes
 from domain.changes.service import Change
 from domain.plans import catalog
 from domain.plans import service as plans
-from domain.sequences import moments, service
+from domain.sequences import fire, moments, service, spans
 from domain.sequences.course import Exit
 from domain.sequences.definition import (
     ActivityDone,
@@ -28,6 +28,7 @@ from domain.sequences.definition import (
     TagAdded,
     Trigger,
 )
+from domain.sequences.facts import Person
 from kernel import clock, db, outbox
 from kernel.errors import Conflict, Invalid, NotFound
 from models import ChangePosition, Enrolment, Member, Tenant
@@ -141,21 +142,31 @@ def leave(session: Session, sequence_id: UUID, enrolment_id: UUID, *, actor: str
     if row.state == "active":
         row.state, row.reason, row.due_at, row.ended_at = "exited", Exit.MANUAL, None, clock.now()
         session.flush()
+        fire.take_back(session, sequence_id, [Person(row.id, row.member_id, row.pass_n)])
         audit.append(session, actor=actor, action="sequence.exit", subject=str(sequence_id), enrolment_id=enrolment_id)
         service.told(session, "exited", sequence_id, [row.member_id] if row.member_id else [], reason=Exit.MANUAL)
     return row
 
 
 def matching(
-    session: Session, *, sequence_id: UUID | None = None, member_id: UUID | None = None, state: str | None = None
+    session: Session,
+    *,
+    sequence_id: UUID | None = None,
+    member_id: UUID | None = None,
+    state: str | None = None,
+    step: str | None = None,
+    reason: str | None = None,
 ) -> Select[Enrolment]:
-    """Return the statement of enrolments: of a sequence, of a member, in a state."""
+    """Return the statement of enrolments: of a sequence, of a member, in a state, at a step, ended for a reason."""
     statement = select(Enrolment).where(Enrolment.tenant_id == db.tenant_of(session))
     if sequence_id is not None:
         statement = statement.where(Enrolment.sequence_id == sequence_id)
     if member_id is not None:
         statement = statement.where(Enrolment.member_id == member_id)
-    return statement.where(Enrolment.state == state) if state else statement
+    for column, wanted in ((Enrolment.state, state), (Enrolment.step, step), (Enrolment.reason, reason)):
+        if wanted is not None:
+            statement = statement.where(column == wanted)
+    return statement
 
 
 def follow(session: Session, *, wanted: bool) -> None:
@@ -165,6 +176,7 @@ def follow(session: Session, *, wanted: bool) -> None:
         changes.follow(session, changes.SEQUENCES)
     elif following and not wanted:
         changes.unfollow(session, changes.SEQUENCES)
+        changes.tidy(session)
 
 
 def take_in(tenant_id: UUID, until: float) -> int:
@@ -187,20 +199,30 @@ def take_in(tenant_id: UUID, until: float) -> int:
 
 def live(session: Session) -> Sequence[Row]:
     """Return the live sequences, which nobody pauses or edits before this transaction ends."""
-    statement = service.listed(session, status=service.LIVE).order_by(Row.id).with_for_update(read=True)
-    return session.execute(statement).scalars().all()
+    return [row for row in _listening(session) if row.status == service.LIVE]
+
+
+def waits(session: Session) -> bool:
+    """Whether something that happened while a sequence was live, one that is paused now too, may still be read."""
+    return any(spans.unread(session, row) for row in _listening(session))
+
+
+def _listening(session: Session) -> Sequence[Row]:
+    statement = service.listed(session).where(Row.status.in_((service.LIVE, service.PAUSED))).order_by(Row.id)
+    return session.execute(statement.with_for_update(read=True)).scalars().all()
 
 
 def _apply(session: Session, happened: Sequence[Change]) -> int:
     came = 0
     if not happened:
         return 0
-    for row in live(session):
-        version = service.published(session, row)
-        meant = dict.fromkeys(each.member_id for each in happened if means(version.trigger, each))
-        if meant:
-            came += len(enrol(session, row.id, meant, why=version.trigger.type))
-        _look_at(session, row, version, happened)
+    for row in _listening(session):
+        for span in spans.read(row):
+            of_then = (each for each in happened if span.covers(each.xid) and means(span.trigger, each))
+            meant = dict.fromkeys(each.member_id for each in of_then)
+            if meant:
+                came += len(enrol(session, row.id, meant, why=span.trigger.type))
+        _look_at(session, row, service.published(session, row), happened)
     return came
 
 

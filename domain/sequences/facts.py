@@ -1,9 +1,10 @@
 """What is true of many members at once, in a handful of statements however many they are."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -12,6 +13,8 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from channels.sms import regions
+from domain.delivery import hours
+from domain.delivery.hours import Hours
 from domain.segments import moment
 from domain.segments import resolve as segments
 from domain.segments import rules as segment_rules
@@ -22,9 +25,11 @@ from kernel import db
 from models import Member, Tenant
 
 _PEOPLE = text("""
-SELECT m.id, m.time_zone, p.address_norm AS number FROM member m
+SELECT m.id, m.time_zone, p.address_norm AS sms, w.address_norm AS whatsapp FROM member m
 LEFT JOIN contact_point p ON p.tenant_id = m.tenant_id AND p.member_id = m.id AND p.channel = 'sms' AND p.is_primary
-  AND m.time_zone IS NULL
+  AND (m.time_zone IS NULL OR 'sms' = ANY(:channels))
+LEFT JOIN contact_point w ON w.tenant_id = m.tenant_id AND w.member_id = m.id AND w.channel = 'whatsapp'
+  AND w.is_primary AND 'whatsapp' = ANY(:channels)
 WHERE m.tenant_id = :tenant AND m.id = ANY(:ids)
 """)
 _STOPPED = text("""
@@ -54,6 +59,7 @@ _CAMPAIGNS = text(
     "SELECT campaign_id, step FROM sequence_campaign WHERE tenant_id = :tenant AND sequence_id = :sequence"
 )
 _NOWHERE = ZoneInfo("UTC")
+_PREFIX = max(map(len, hours.CALLING_HOURS))
 
 
 class Person(NamedTuple):
@@ -65,10 +71,14 @@ class Person(NamedTuple):
 
 
 class Clock(NamedTuple):
-    """Whose clock a member lives by; `of_number` is the zone of the number's country where no other is known."""
+    """Whose clock a member lives by; `of_number` is the zone of the number's country where no other is known.
+
+    `opens` is when the quiet hours of a channel are over, for those on which it is quiet now.
+    """
 
     zone: ZoneInfo
     of_number: str | None
+    opens: Mapping[str, datetime]
 
 
 @dataclass(slots=True)
@@ -79,15 +89,37 @@ class Behaviour:
     converted: set[tuple[UUID, int]]
 
 
-def clocks(session: Session, people: Sequence[Person]) -> dict[UUID, Clock]:
-    """Return the clock of each member who is still here: their own, else the number's, else the tenant's."""
-    own = session.get_one(Tenant, db.tenant_of(session)).time_zone
-    keys = {"tenant": db.tenant_of(session), "ids": [each.member_id for each in people]}
+def clocks(session: Session, channels: list[str], people: Sequence[Person], now: datetime) -> dict[UUID, Clock]:
+    """Return the clock of each member who is still here: their own, else the number's, else the tenant's.
+
+    With it when the quiet hours of these channels are over.
+    """
+    tenant = session.get_one(Tenant, db.tenant_of(session))
+    opens = opening(hours.of_tenant(tenant.quiet_from, tenant.quiet_until), channels, now)
+    keys = {"tenant": tenant.id, "ids": [each.member_id for each in people], "channels": channels}
     found = {}
     for row in session.execute(_PEOPLE, keys):
-        of_number = regions.zone_of(row.number) if row.number else None
-        found[row.id] = Clock(ZoneInfo(row.time_zone or of_number or own), of_number)
+        of_number = regions.zone_of(row.sms) if row.sms and not row.time_zone else None
+        zone = ZoneInfo(row.time_zone or of_number or tenant.time_zone)
+        found[row.id] = Clock(zone, of_number, opens(zone, row.sms, row.whatsapp))
     return found
+
+
+def opening(
+    quiet: Hours, channels: Sequence[str], now: datetime
+) -> Callable[[ZoneInfo, str | None, str | None], Mapping[str, datetime]]:
+    """Return what says of a zone and of numbers for texts and WhatsApp when it is quiet no more, by channel.
+
+    A channel that is open now, or never, is not among them: the gate judges what is sent there.
+    """
+
+    @cache
+    def opens(zone: ZoneInfo, sms: str, whatsapp: str) -> Mapping[str, datetime]:
+        numbers = {"sms": sms, "whatsapp": whatsapp}
+        found = {each: hours.opening(quiet, each, numbers.get(each), now, zone) for each in channels}
+        return {channel: at for channel, at in found.items() if at is not None and at > now}
+
+    return lambda zone, sms, whatsapp: opens(zone, (sms or "")[:_PREFIX], (whatsapp or "")[:_PREFIX])
 
 
 def gather(
@@ -123,7 +155,7 @@ def gather(
             for condition in version.conditions()
         }
         leaves = refused.get(member_id) or (Exit.GOAL if reached else None)
-        found[each.enrolment_id] = Facts(known[member_id].zone, holds, leaves=leaves)
+        found[each.enrolment_id] = Facts(known[member_id].zone, holds, leaves=leaves, opens=known[member_id].opens)
     return found
 
 

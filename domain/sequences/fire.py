@@ -4,7 +4,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, Integer, SmallInteger, Text, Uuid, case, cast, func, literal, null, select
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Integer,
+    SmallInteger,
+    Text,
+    Uuid,
+    case,
+    cast,
+    func,
+    literal,
+    null,
+    select,
+    text,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningInsert
@@ -19,8 +33,26 @@ from domain.experiments import rules as comparing
 from domain.sequences import limits
 from domain.sequences.facts import Clock, Person
 from domain.sequences.step_campaigns import EVERYBODY
-from kernel import outbox
+from kernel import db, outbox
 from models import Campaign, Message, MessageEvent
+
+# What a worker holds the lock of this moment is being handed over.
+_TAKE_BACK = text(f"""
+WITH open AS (
+  SELECT m.id FROM unnest(CAST(:members AS uuid[]), CAST(:passes AS int[])) AS u (member_id, pass_n)
+  JOIN message m ON m.tenant_id = :tenant AND m.member_id = u.member_id AND m.step = u.pass_n
+    AND m.state IN ('pending', 'deferred', 'claimed')
+    AND m.campaign_id IN (SELECT campaign_id FROM sequence_campaign
+      WHERE tenant_id = :tenant AND sequence_id = :sequence)
+  FOR UPDATE OF m SKIP LOCKED
+), over AS (
+  UPDATE message m SET state = 'cancelled', reason = '{Reason.LEFT_SEQUENCE}', owner = NULL, lease_until = NULL,
+    updated_at = clock_timestamp()
+  FROM open WHERE m.tenant_id = :tenant AND m.id = open.id RETURNING m.id, m.campaign_id, m.state, m.reason
+)
+INSERT INTO message_event (tenant_id, campaign_id, message_id, kind, reason)
+SELECT :tenant, campaign_id, id, state, reason FROM over
+""")  # noqa: S608 - a reason of our own
 
 
 def may_send(session: Session, campaign_id: UUID, people: Sequence[Person]) -> bool:
@@ -48,6 +80,14 @@ def fire(session: Session, campaign_id: UUID, people: Sequence[Person], known: M
     _tell(session, campaign, made)
     outbox.mark_due(session, "campaigns")
     return len(made)
+
+
+def take_back(session: Session, sequence_id: UUID, people: Sequence[Person]) -> None:
+    """Cancel what was not handed over yet of the passes of members who left a sequence; it says why."""
+    if not people:
+        return
+    keys = {"tenant": db.tenant_of(session), "sequence": sequence_id, "members": [each.member_id for each in people]}
+    session.execute(_TAKE_BACK, {**keys, "passes": [each.pass_n for each in people]})
 
 
 def _judged(session: Session, campaign: Campaign, people: Sequence[Person]) -> CTE:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
-from sqlalchemy import select
+from sqlalchemy import case, select
 from sqlalchemy.orm import Session
 
 from domain.segments import moment
@@ -61,14 +61,18 @@ def known(session: Session, member: Member, rules: Iterable[Any]) -> Facts:
         wanted = select(*columns).where(entity.tenant_id == member.tenant_id, entity.member_id == member.id)
         return list(session.execute(wanted).all())
 
-    messages = rows(
-        Message, Message.campaign_id, Message.accepted_at, Message.first_opened_at, Message.first_clicked_at
+    received = case((Message.state.in_(segment_rules.RECEIVED), Message.accepted_at))
+    messages = rows(Message, Message.campaign_id, received, Message.first_opened_at, Message.first_clicked_at)
+    points = (  # the primary one of a channel last
+        select(ContactPoint.channel, ContactPoint.address_norm)
+        .where(ContactPoint.tenant_id == member.tenant_id, ContactPoint.member_id == member.id)
+        .order_by(ContactPoint.is_primary)
     )
     converted = rows(Conversion, Conversion.campaign_id, Conversion.at)
     insights = rows(MemberInsight, MemberInsight.key, MemberInsight.value, MemberInsight.expires_at)
     return Facts(
         {**{name: getattr(member, name) for name in _FIELDS}, "tags": list(member.tags)},
-        contacts=[tuple(row) for row in rows(ContactPoint, ContactPoint.channel, ContactPoint.address_norm)],
+        contacts=[(row.channel, row.address_norm) for row in session.execute(points)],
         consents=[
             Agreed(*row) for row in rows(Consent, Consent.channel, Consent.purpose, Consent.state, Consent.expires_at)
         ],

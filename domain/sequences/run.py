@@ -82,8 +82,9 @@ def run(tenant_id: UUID, *, seconds: float = _SECONDS) -> int:
         live = entries.live(session)
         for sequence in live:
             look_after(session, sequence)
-        entries.follow(session, wanted=bool(live))
-    done, more = entries.take_in(tenant_id, until) if live else 0, bool(live)
+        wanted = bool(live) or entries.waits(session)
+        entries.follow(session, wanted=wanted)
+    done, more = entries.take_in(tenant_id, until) if wanted else 0, bool(live)
     while more and time.monotonic() < until:
         more = False
         for sequence in live:
@@ -119,7 +120,7 @@ def _published(session: Session, sequence: Sequence) -> tuple[Definition, dict[s
     version = service.current(session, sequence)
     if version is None:
         raise LookupError(f"sequence {sequence.id} is live without a version")
-    return service.parsed(json.dumps(version.definition)), version.campaigns
+    return service.parsed_of(version), version.campaigns
 
 
 def _batch_or_stop(tenant_id: UUID, sequence_id: UUID) -> int:
@@ -153,14 +154,16 @@ def batch(tenant_id: UUID, sequence_id: UUID, size: int = SIZE) -> int:
 def _move_on(session: Session, sequence: Sequence, rows: Any, now: datetime) -> None:
     version, campaigns = _published(session, sequence)
     people = {row.id: Person(row.id, row.member_id, row.pass_n) for row in rows}
-    clocks = facts.clocks(session, list(people.values()))
+    clocks = facts.clocks(session, course.channels(version), list(people.values()), now)
     known = facts.gather(session, sequence.id, version, list(people.values()), clocks, now)
     places = {row.id: Position(row.step, row.since, frozenset(row.done)) for row in rows}
     advances = _decide(session, version, campaigns, places, known, people, now)
-    for step, ids in _by_step(advances).items():
-        fire.fire(session, UUID(campaigns[step]), [people[each] for each in ids], clocks)
+    wanted = _by_step(advances)
+    for step in (each.key for each in version.messages() if each.key in wanted):  # older is what comes first
+        fire.fire(session, UUID(campaigns[step]), [people[each] for each in wanted[step]], clocks)
     _tag(session, advances, people)
     _store(session, advances, now)
+    fire.take_back(session, sequence.id, [people[each] for each, advance in advances.items() if advance.exit])
     _count_passed(session, sequence.id, advances)
     _tell(session, sequence.id, advances, people)
 

@@ -15,12 +15,12 @@ from domain.plans import catalog
 from domain.plans import service as plans
 from domain.segments import attributes, moment
 from domain.segments import resolve as segments
-from domain.sequences import course, definition, step_campaigns
+from domain.sequences import course, definition, spans, step_campaigns
 from domain.sequences.course import Exit
 from domain.sequences.definition import Definition, SegmentJoined
 from domain.webhooks import events
 from kernel import clock, db, outbox
-from kernel.errors import Conflict, NotFound
+from kernel.errors import Conflict, Invalid, NotFound
 from models import Sequence, SequenceCampaign, SequenceVersion
 
 DUE = "sequences"
@@ -153,11 +153,12 @@ def review_again(session: Session, sequence_id: UUID, key: str, *, actor: str) -
 def publish(session: Session, sequence_id: UUID, *, actor: str) -> Sequence:
     """Make the draft the version that members follow; the first one starts the sequence.
 
-    Who is on the way stays at the same step; who was at one that is gone goes on with what came behind it. Raises
-    PlanLimit, and Conflict for an archived one or where a message is not approved.
+    Who is on the way stays at the same step; who was at one that is gone goes on with what stands in its place, else
+    came behind it. Raises PlanLimit, and Conflict for an archived one or where a message is not approved.
     """
+    get(session, sequence_id)
+    plans.require(session, catalog.SEQUENCES, lasting=True)
     row = lock(session, sequence_id)
-    plans.require(session, catalog.SEQUENCES)
     _not_archived(row)
     new = _checked(session, row.draft)
     open_ = step_campaigns.missing(session, new, row.campaigns)
@@ -209,6 +210,7 @@ def _go_live(session: Session, row: Sequence, actor: str) -> None:
     row.started_at = row.started_at or clock.now()
     row.scanned_at = clock.now()  # a day that came round while nothing was live is over
     version = current(session, row)
+    spans.begin(session, row, published(session, row))
     followed = {UUID(each) for each in version.campaigns.values()} if version else set()
     for campaign_id in campaigns_of(session, row):
         if campaign_id in followed:
@@ -226,6 +228,7 @@ def pause(session: Session, sequence_id: UUID, *, actor: str, reason: str | None
     if row.status != LIVE:
         raise _illegal(row, "paused")
     row.status, row.stop_reason = PAUSED, reason
+    spans.end(session, row)
     for campaign_id in campaigns_of(session, row):
         step_campaigns.pause(session, campaign_id, actor=actor)
     session.flush()
@@ -238,12 +241,14 @@ def pause(session: Session, sequence_id: UUID, *, actor: str, reason: str | None
 def resume(session: Session, sequence_id: UUID, *, actor: str) -> Sequence:
     """Go on where it stopped: what became due meanwhile goes out now, once.
 
-    Raises PlanLimit, and Conflict where it is not paused.
+    Raises PlanLimit, and Conflict where it is not paused, or where a segment that it asks is gone or not active.
     """
+    get(session, sequence_id)
+    plans.require(session, catalog.SEQUENCES, lasting=True)
     row = lock(session, sequence_id)
-    plans.require(session, catalog.SEQUENCES)
     if row.status != PAUSED:
         raise _illegal(row, "resumed")
+    _can_be_asked(session, row)
     _go_live(session, row, actor)
     audit.append(session, actor=actor, action="sequence.resume", subject=str(row.id))
     events.emit(session, "crm.sequence.started", aggregate="sequence", id=row.id, version=row.published)
@@ -255,7 +260,7 @@ def archive(session: Session, sequence_id: UUID, *, actor: str) -> Sequence:
     row = lock(session, sequence_id)
     if row.status == ARCHIVED:
         return row
-    row.status = ARCHIVED
+    row.status, row.spans = ARCHIVED, []
     left = leave_all(session, row, Exit.ARCHIVED)
     for campaign_id in campaigns_of(session, row):
         step_campaigns.end(session, campaign_id, actor=actor)
@@ -309,6 +314,11 @@ def published(session: Session, row: Sequence) -> Definition:
     version = current(session, row)
     if version is None:
         raise Conflict("Nothing of this sequence is published yet. Publish it.", code="sequence_not_live")
+    return parsed_of(version)
+
+
+def parsed_of(version: SequenceVersion) -> Definition:
+    """Return what a version says."""
     return parsed(json.dumps(version.definition))
 
 
@@ -336,13 +346,28 @@ def _free(session: Session, name: str, own: UUID | None) -> None:
 def _checked(session: Session, wanted: Any) -> Definition:
     """Read a definition and ask whether its rules and segments can be used here. Raises Invalid."""
     made = definition.read(wanted)
+    _ask(session, made)
+    for rule in made.fits():
+        attributes.check(session, rule)
+    return made
+
+
+def _ask(session: Session, made: Definition) -> None:
+    """Ask for every segment that conditions, goals and the trigger name. Raises Invalid for one that is not there."""
     resolver = segments.Resolver(session, moment.of(session))
     for rule in made.fits():
         resolver.condition(rule)
-        attributes.check(session, rule)
     if isinstance(made.trigger, SegmentJoined):
         resolver.of(made.trigger.segment_id)
-    return made
+
+
+def _can_be_asked(session: Session, row: Sequence) -> None:
+    """Refuse to go on by a segment that answers nothing: nobody would enter, and nobody would be told."""
+    try:
+        _ask(session, published(session, row))
+    except Invalid as error:
+        why = error.detail.removeprefix(f"{error.extra['field']}: ")
+        raise Conflict(f"The sequence cannot go on: {why}, and publish again.", code="segment_missing") from None
 
 
 def _campaigns_for(session: Session, row: Sequence, made: Definition, actor: str) -> dict[str, str]:

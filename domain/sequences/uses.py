@@ -1,6 +1,6 @@
 """Sequences that use a segment: by their trigger, in a condition or as a goal."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -26,6 +26,23 @@ class Used:
 
 def of_segment(session: Session, segment_id: UUID) -> list[Used]:
     """Return the sequences that are not archived and use a segment, oldest first."""
+    named = str(segment_id)
+    found = []
+    for row in _sequences(session):
+        published = list(_places(row.definition or {}, named))
+        places = published or list(_places(row.draft, named))
+        if places:
+            found.append(Used(row.id, row.name, row.status, places, bool(published)))
+    return found
+
+
+def counts(session: Session, segment_ids: Iterable[UUID]) -> dict[UUID, int]:
+    """Return how many sequences that are not archived use each of some segments."""
+    known = [(row.definition, row.draft) for row in _sequences(session)]
+    return {each: sum(any(_names(part, str(each)) for part in parts) for parts in known) for each in segment_ids}
+
+
+def _sequences(session: Session) -> Iterable[Any]:
     current = and_(
         SequenceVersion.tenant_id == Sequence.tenant_id,
         SequenceVersion.sequence_id == Sequence.id,
@@ -37,13 +54,7 @@ def of_segment(session: Session, segment_id: UUID) -> list[Used]:
         .where(Sequence.tenant_id == db.tenant_of(session), Sequence.status != service.ARCHIVED)
         .order_by(Sequence.id)
     )
-    found = []
-    for row in rows:
-        published = list(_places(row.definition or {}, str(segment_id)))
-        places = published or list(_places(row.draft, str(segment_id)))
-        if places:
-            found.append(Used(row.id, row.name, row.status, places, bool(published)))
-    return found
+    return rows.all()
 
 
 def pause(session: Session, segment_id: UUID, reason: str, *, actor: str) -> list[Used]:
@@ -51,11 +62,16 @@ def pause(session: Session, segment_id: UUID, reason: str, *, actor: str) -> lis
 
     Nobody enters or moves on by a segment that is gone, and the sequence says so.
     """
-    for each in of_segment(session, segment_id):
-        if each.published and each.status == service.LIVE:
-            service.pause(session, each.id, actor=actor, reason=f"{reason}; choose another one and publish again")
+    for each in live_of(session, segment_id):
+        service.pause(session, each.id, actor=actor, reason=f"{reason}; choose another one and publish again")
     session.flush()
     return of_segment(session, segment_id)
+
+
+def live_of(session: Session, segment_id: UUID) -> list[Used]:
+    """Return the live sequences whose published version uses a segment, oldest first."""
+    used = of_segment(session, segment_id)
+    return [each for each in used if each.published and each.status == service.LIVE]
 
 
 def _places(definition: dict[str, Any], segment_id: str) -> Iterator[str]:

@@ -21,6 +21,16 @@ def get(session: Session, template_id: UUID) -> Template:
     return db.own(session, Template, template_id, "template")
 
 
+def _locked(session: Session, template_id: UUID) -> Template:
+    """Return the template as it is committed now, locked until the transaction ends; raises NotFound."""
+    own = (Template.tenant_id == db.tenant_of(session), Template.id == template_id)
+    found = select(Template).where(*own).with_for_update().execution_options(populate_existing=True)
+    template = session.execute(found).scalar_one_or_none()
+    if template is None:
+        raise NotFound("template")
+    return template
+
+
 def matching(session: Session, *, kind: str | None = None, active: bool | None = None) -> Select[Template]:
     """Return the statement of the tenant's templates that fit the filters."""
     statement = select(Template).where(Template.tenant_id == db.tenant_of(session))
@@ -103,7 +113,9 @@ def change(
 
     Raises PlanLimit for switching one on where as many work as the plan allows.
     """
-    template = get(session, template_id)
+    if "active" in fields:
+        plans.alone(session, catalog.TEMPLATES)
+    template = _locked(session, template_id)
     if fields.get("active") and not template.active:
         plans.switch_on(session, catalog.TEMPLATES, lambda: _working(session))
     if fields.get("name"):
@@ -133,8 +145,9 @@ def _working(session: Session) -> int:
 
 
 def delete(session: Session, template_id: UUID, *, actor: str) -> None:
-    """Remove a template that no campaign uses, and give its place in the plan back."""
-    template = get(session, template_id)
+    """Remove a template that no campaign uses, and give its place in the plan back; of parallel callers one does."""
+    plans.alone(session, catalog.TEMPLATES)
+    template = _locked(session, template_id)
     used = session.execute(
         select(Campaign.id)
         .where(Campaign.tenant_id == template.tenant_id, Campaign.template_id == template.id)

@@ -20,6 +20,7 @@ from domain.plans import service as plans
 from domain.plans.catalog import FEATURES, SEGMENTS, SEQUENCES, TEMPLATES, Limit, Tier
 from domain.segments import service as segments
 from domain.sequences import service as sequences
+from domain.sequences import uses
 from domain.templates import service as templates
 from kernel import db
 from kernel.ids import new_id
@@ -105,7 +106,9 @@ def _segment_on(session: Session, segment_id: UUID, actor: str) -> None:
 
 
 def _segment_off(session: Session, segment_id: UUID, actor: str) -> None:
-    segments.suspend(session, segment_id, actor=actor)
+    for each in segments.suspend(session, segment_id, actor=actor):
+        why = "is inactive" if each.id == segment_id else "refers to one that is inactive"
+        uses.pause(session, each.id, f"the segment '{each.name}' {why} by the plan", actor=actor)
 
 
 _KINDS = (
@@ -127,7 +130,7 @@ def look(session: Session, tier: Tier) -> Outlook:
             resumes += _stopped_once(session, kind)[: None if room is None else room - len(working)]
     gone = [thing.id for thing in stops if thing.kind == "segment"]
     holds = tuple(_campaigns_of(session, gone))
-    stops += _sequences(session, tier)
+    stops += _sequences(session, tier, gone)
     return Outlook(_steps(session, tier), tuple(stops), holds, tuple(resumes))
 
 
@@ -139,15 +142,23 @@ def _stopped_once(session: Session, kind: _Kind) -> list[Thing]:
     return [Thing(kind.name, row.id, row.name) for row in rows if row.id in ids]
 
 
-def _sequences(session: Session, tier: Tier) -> list[Thing]:
+def _sequences(session: Session, tier: Tier, gone: Sequence[UUID]) -> list[Thing]:
+    """Return the live sequences that stop: all where the tier has none, else those that use a segment that rests."""
     if SEQUENCES.level(tier) is not None:
-        return []
+        return _by_segments(session, gone)
     rows = session.execute(
         select(Drip.id, Drip.name)
         .where(Drip.tenant_id == db.tenant_of(session), Drip.status == "live")
         .order_by(Drip.id.desc())
     )
     return [Thing("sequence", row.id, row.name) for row in rows]
+
+
+def _by_segments(session: Session, gone: Sequence[UUID]) -> list[Thing]:
+    resting = [segments.get(session, each) for each in gone]
+    silent = {each.id for one in resting for each in (one, *segments.around(session, one))}
+    used = {each.id: each for segment_id in silent for each in uses.live_of(session, segment_id)}
+    return [Thing("sequence", each, used[each].name) for each in sorted(used, reverse=True)]
 
 
 def _campaigns_of(session: Session, segment_ids: Sequence[UUID]) -> list[Thing]:
@@ -193,14 +204,14 @@ def _steps(session: Session, tier: Tier) -> tuple[Step, ...]:
 def apply(session: Session, outlook: Outlook, *, actor: str) -> None:
     """Do what was seen; the tier is the new one already."""
     of_kind = {kind.name: kind for kind in _KINDS}
+    if not plans.features(session)[SEQUENCES.key]:
+        sequences.stop_all(session, STOPPED_BECAUSE)
     for thing in outlook.stops:
         if thing.kind in of_kind:
             of_kind[thing.kind].switch_off(session, thing.id, actor)
             _remember(session, thing, actor)
     for thing in outlook.holds:
         campaigns.hold(session, thing.id, reason=HELD_BECAUSE, actor=actor)
-    if any(thing.kind == "sequence" for thing in outlook.stops):
-        sequences.stop_all(session, STOPPED_BECAUSE)
     for thing in outlook.resumes:
         of_kind[thing.kind].switch_on(session, thing.id, actor)
         _forget(session, thing)

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from domain.audit import service as audit
 from domain.plans import service as plans
 from domain.plans.catalog import BROADCASTS, Tier
+from domain.segments import service as segments
 from domain.tiers import consequences
 from domain.tiers.consequences import Outlook
 from domain.webhooks import events
@@ -138,6 +139,7 @@ def _withdraw(session: Session, actor: str) -> bool:
 
 def _apply(session: Session, tenant: Tenant, row: PlanChange) -> None:
     tier, actor = Tier(row.to_tier), row.created_by or "system"
+    segments.alone(session)  # before the limits, as whoever makes one does
     plans.hold_still(session)
     outlook = consequences.look(session, tier)
     tenant.tier = tier

@@ -108,7 +108,8 @@ def _statement(kinds: tuple[str, ...]) -> TextClause:
         "WHERE (at, id) < (:at, :id) ORDER BY at DESC, id DESC LIMIT :limit)"
         for kind in kinds
     )
-    return text(" UNION ALL ".join(branches) + " ORDER BY at DESC, id DESC LIMIT :limit")
+    entries = " UNION ALL ".join(branches)
+    return text(f"SELECT * FROM ({entries}) entries ORDER BY at DESC, id DESC LIMIT :limit")  # noqa: S608 - as above
 
 
 def _entry(row: Any) -> Entry:

@@ -1,7 +1,8 @@
 """Conversions: what somebody did because of a message, counted once per external id.
 
 A conversion belongs to the message that a visit came from, or that is named, or to the member's last click by a person
-within the tenant's window (`conversion_days`). Where the member took the consent for tracking back, it belongs to none.
+within the tenant's window (`conversion_days`). Where the member took the consent for tracking back, it belongs to none,
+and no conversion belongs to a message that went out after it.
 """
 
 import json
@@ -16,7 +17,6 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from domain.tracking.hits import Hit
-from domain.webhooks import events
 from kernel import clock, db
 from kernel.errors import Invalid, NotFound
 from kernel.ids import new_id
@@ -32,11 +32,11 @@ TRACKED = """m.tracked AND NOT EXISTS (
     SELECT 1 FROM consent c WHERE c.tenant_id = m.tenant_id AND c.member_id = m.member_id AND c.channel = m.channel
       AND c.purpose = 'tracking' AND c.state = 'withdrawn')"""
 _MESSAGE = text(f"""
-SELECT m.id, m.campaign_id, m.member_id, m.channel FROM message m
-WHERE m.tenant_id = :tenant AND m.id = :id AND {TRACKED}
+SELECT m.id, m.campaign_id, m.member_id FROM message m
+WHERE m.tenant_id = :tenant AND m.id = :id AND (m.accepted_at IS NULL OR m.accepted_at <= :at) AND {TRACKED}
 """)  # noqa: S608 - words of our own
 _LAST_CLICK = text(f"""
-SELECT m.id, m.campaign_id, m.member_id, m.channel, e.link_n FROM message m
+SELECT m.id, m.campaign_id, m.member_id, e.link_n FROM message m
 CROSS JOIN LATERAL (
   SELECT e.at, e.link_n FROM message_event e
   WHERE e.tenant_id = m.tenant_id AND e.message_id = m.id AND e.kind = 'clicked' AND e.actor = 'human'
@@ -104,7 +104,6 @@ class _Found:
     message: UUID | None = None
     campaign: UUID | None = None
     member: UUID | None = None
-    channel: str | None = None
     link_n: int | None = None
 
 
@@ -139,23 +138,7 @@ def record(session: Session, deed: Deed, came: Came, *, actor: str) -> tuple[Con
     kept = session.execute(
         select(Conversion).where(Conversion.tenant_id == tenant_id, Conversion.external_id == deed.external_id)
     ).scalar_one()
-    if made is not None:
-        _tell(session, found)
     return kept, made is not None
-
-
-def _tell(session: Session, found: _Found) -> None:
-    if found.message is not None:
-        events.emit(
-            session,
-            "crm.campaign.recipient.converted",
-            aggregate="recipient",
-            id=found.message,
-            campaign_id=found.campaign,
-            message_id=found.message,
-            member_id=found.member,
-            channel=found.channel,
-        )
 
 
 def _check(deed: Deed) -> None:
@@ -173,10 +156,10 @@ def _attribute(session: Session, came: Came, at: datetime) -> _Found:
     member_id = _member(session, came)
     named = came.visit[0] if came.visit else came.message_id
     if named is not None:
-        row = session.execute(_MESSAGE, {"tenant": db.tenant_of(session), "id": named}).one_or_none()
+        row = session.execute(_MESSAGE, {"tenant": db.tenant_of(session), "id": named, "at": at}).one_or_none()
         if row is not None:
             how, link_n = ("visit", came.visit[1]) if came.visit else ("message", None)
-            return _Found(how, row.id, row.campaign_id, row.member_id, row.channel, link_n)
+            return _Found(how, row.id, row.campaign_id, row.member_id, link_n)
     if member_id is None:
         return _Found("none")
     days = session.get_one(Tenant, db.tenant_of(session)).conversion_days
@@ -184,7 +167,7 @@ def _attribute(session: Session, came: Came, at: datetime) -> _Found:
     row = session.execute(_LAST_CLICK, asked).one_or_none()
     if row is None:
         return _Found("none", member=member_id)
-    return _Found("last_click", row.id, row.campaign_id, member_id, row.channel, row.link_n)
+    return _Found("last_click", row.id, row.campaign_id, member_id, row.link_n)
 
 
 def _member(session: Session, came: Came) -> UUID | None:

@@ -28,7 +28,7 @@ _ALL = (
     EventType("crm.campaign.held", "campaign", "The service stopped, because something is not as approved."),
     EventType("crm.campaign.cancelled", "campaign", "A campaign was ended for good."),
     EventType("crm.campaign.completed", "campaign", "Nothing of the campaign is open any more."),
-    EventType("crm.campaign.failed", "campaign", "The campaign could not be sent."),
+    EventType("crm.campaign.failed", "campaign", "Every message that was tried failed; none reached a provider."),
     EventType(
         "crm.campaign.budget_warned", "campaign", "80 % of what a campaign may cost is spent.",
         ("spent_minor", "limit_minor", "currency"),
@@ -49,7 +49,10 @@ _ALL = (
     EventType(
         "crm.campaign.recipient.clicked", "recipient", "A person followed a link.", (*_OF_RECIPIENT, "actor", "link")
     ),
-    EventType("crm.campaign.recipient.converted", "recipient", "A person did what the campaign is for.", _OF_RECIPIENT),
+    EventType(
+        "crm.campaign.recipient.converted", "recipient", "A person did what the campaign is for.",
+        (*_OF_RECIPIENT, "goal", "link"),
+    ),
     EventType(
         "crm.campaign.recipient.bounced", "recipient", "A message cannot be delivered.", (*_OF_RECIPIENT, "reason")
     ),

@@ -89,6 +89,7 @@ def test_the_plan_decides_and_a_refusal_names_the_tier_that_has_it(tenants, clie
         (f"{place}/performance?include=series", "professional"),
         (f"{place}/performance?include=variants", "business"),
         (f"{place}/performance/export", "professional"),
+        (f"{place}/links", "professional"),
         ("/analytics/overview/export", "professional"),
         (f"{place}/events/export", "enterprise"),
     ):
@@ -96,6 +97,20 @@ def test_the_plan_decides_and_a_refusal_names_the_tier_that_has_it(tenants, clie
         assert (refused.status_code, refused.json()["code"], refused.json()["lifted_by"]) == (
             402, "plan_limit", lifted_by,
         )  # fmt: skip
+    tier(tenants.a, "professional")
+    for table in ("variants", "segments"):  # a file asks for what its table needs
+        refused = ours.get(f"{place}/performance/export", params={"table": table})
+        assert (refused.status_code, refused.json()["lifted_by"]) == (402, "business")
+    file = ours.get(f"{place}/performance/export", params={"table": "channels", "include": "series", "format": "json"})
+    assert [row["channel"] for row in file.json()] == ["email"]
+
+
+def test_months_that_end_before_they_begin_are_refused_in_every_form(clients):
+    ours, _ = clients
+    for path in ("/analytics/roi", "/analytics/roi/export", "/analytics/overview", "/analytics/attribution"):
+        refused = ours.get(path, params={"from": "2026-06-01", "to": "2026-01-01"})
+        assert (refused.status_code, refused.json()["field"]) == (422, "to")
+    assert ours.get("/analytics/roi", params={"from": "2990-01-01"}).json()["first"] == "2990-01-01"
 
 
 def test_files_hold_what_the_report_says(clients, campaign):

@@ -119,3 +119,48 @@ def test_half_a_character_is_refused_at_the_door_for_agents(clients):
         headers = {"Authorization": f"Bearer {a.key}", "Content-Type": "application/json"}
         refused = a.http.post("/a2a", content=call, headers=headers)
         assert refused.status_code < 500, refused.text
+
+
+NOTHING = ("\u200b", "\u3164", " \ufeff\u2800 ")
+
+
+@pytest.mark.parametrize("nothing", NOTHING)
+def test_a_text_that_nobody_sees_is_none(nothing, clients):
+    a, _ = clients
+    answers = {
+        "first_name": a.post("/members", {"first_name": nothing}),
+        "tags.0": a.post("/members", {"first_name": "Jo", "tags": [nothing]}),
+        "name": a.post("/campaigns", {"name": nothing, "audience": {"kind": "all_members"}}),
+    }
+    for field, answer in answers.items():
+        assert answer.status_code == 422, answer.text
+        assert f"{field} holds only characters that cannot be seen" in answer.json()["detail"]
+
+
+def test_a_name_that_nobody_sees_is_an_empty_cell_of_a_file(clients, tenants):
+    a, _ = clients
+    rows = "".join(f"M{n};{nothing};Lee;m{n}@a.example\n" for n, nothing in enumerate(NOTHING))
+    file = {"file": ("m.csv", f"Mitgliedsnr;Vorname;Nachname;E-Mail\n{rows}".encode(), "text/csv")}
+    made = a.post("/imports/members", files=file)
+    assert made.status_code < 300, made.text
+    members = a.get("/members").json()["items"]
+    assert [(each["first_name"], each["last_name"]) for each in members] == [(None, "Lee")] * 3
+
+
+@pytest.mark.parametrize(
+    ("payload", "name"),
+    [
+        ('{"name": "a", "name": "b"}', "'name'"),
+        ('{"name": "a", "audience": {"kind": "all_members", "kind": "all_members"}}', "'kind'"),
+        ('{"name": "a", "\\u006eame": "a"}', "'name'"),
+        ('{"\\ud800": 1, "\\ud800": 2}', "'?'"),
+    ],
+)
+@pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "twice"}], ids=["plain", "idempotent"])
+def test_a_key_that_stands_twice_in_an_object_is_refused_by_its_name(payload, name, headers, clients):
+    a, _ = clients
+    sent = {"Content-Type": "application/json", **headers}
+    refused = a.post("/campaigns", content=payload, headers=sent)
+    assert (refused.status_code, refused.json()["code"]) == (400, "bad_request"), refused.text
+    assert f"names {name} twice" in refused.json()["detail"]
+    assert a.get("/campaigns").json()["items"] == []

@@ -250,3 +250,16 @@ def test_a_key_without_scopes_may_nothing(http, foreign, tenants):
         if answer.status_code not in {403, 422}:
             wrong.append((verb, path, answer.status_code))
     assert wrong == []
+
+
+def test_every_operation_that_takes_json_refuses_a_key_that_stands_twice(clients):
+    wrong, asked = [], 0
+    for verb, path, operation in OPERATIONS:
+        if "application/json" in operation.get("requestBody", {}).get("content", {}):
+            headers = {"Content-Type": "application/json"}
+            answer = clients[0].call(verb, filled(path, {}), content='{"x": 1, "x": 2}', headers=headers)
+            asked += 1
+            if answer.status_code != 400 or "'x' twice" not in answer.text:
+                wrong.append((verb, path, answer.status_code, answer.text[:120]))
+    assert asked > 50
+    assert wrong == []

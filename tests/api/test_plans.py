@@ -2,16 +2,20 @@
 
 import concurrent.futures
 from collections import Counter
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import make
 import pytest
+import tellers
 
 from api.errors import preferred_language
+from domain.plans import service as plans
 from domain.plans import words
-from domain.plans.catalog import FEATURES, LIMITS, Tier
+from domain.plans.catalog import FEATURES, FOLLOW_UPS, LIMITS, SEGMENTS, TEMPLATES, Tier
 from domain.tiers import service as tiers
 from kernel import db
+from kernel.ids import new_id
 from models import Tenant
 
 
@@ -38,6 +42,45 @@ def test_two_hundred_parallel_approvals_of_a_starter_give_one(clients, approver,
     meter = clients[0].get("/plan").json()["limits"][0]
     assert (meter["limit"], meter["used"], meter["reserved"], meter["allowed"]) == ("broadcasts", 1, 1, 1)
     assert clients[1].get("/plan").json()["limits"][0]["used"] == 0
+
+
+def at_once(clients, requests):
+    """Answers of requests that are sent by sixteen at a time."""
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        return Counter(answer.status_code for answer in pool.map(lambda each: clients[0].call(*each), requests))
+
+
+def used(client):
+    return {line["limit"]: line["used"] for line in client.get("/plan").json()["limits"]}
+
+
+def test_of_parallel_attempts_on_the_last_place_one_gets_it_and_of_parallel_deletions_one_gives_it_back(
+    clients, tenants
+):
+    """Templates, segments and follow-ups alike; each has one place left."""
+    studio = tellers.a_studio(tenants.a)
+    on(tenants.a, "professional")
+    with db.tenant_session(tenants.a) as session:
+        members = [tellers.a_member(session, str(40_000 + n)) for n in range(16)]
+        for limit in (FOLLOW_UPS, TEMPLATES, SEGMENTS):
+            for _ in range(limit.amount(Tier.PROFESSIONAL) - 1):
+                plans.spend(session, limit, new_id())
+    at = (datetime.now(UTC) + timedelta(days=10)).strftime("%Y-%m-%dT10:00")
+    for limit, path, bodies in (
+        (TEMPLATES, "/templates", [TEMPLATE | {"name": f"T{n}"} for n in range(16)]),
+        (SEGMENTS, "/segments", [{"name": f"S{n}", "kind": "static"} for n in range(16)]),
+        (FOLLOW_UPS, "/follow-ups", [{"member_id": str(member), "at": at} for member in members]),
+    ):
+        assert at_once(clients, [("POST", path, body) for body in bodies]) == {201: 1, 402: 15}
+        amount = limit.amount(Tier.PROFESSIONAL)
+        assert used(clients[0])[limit.key] == amount
+        kept = clients[0].get(path).json()["items"][0]["id"]
+        away = ("POST", f"{path}/{kept}/cancel") if limit is FOLLOW_UPS else ("DELETE", f"{path}/{kept}")
+        gone = at_once(clients, [away] * 16)
+        assert set(gone) <= {200, 204, 404}, gone
+        assert used(clients[0])[limit.key] == amount - 1
+    assert set(used(clients[1]).values()) == {0}
+    assert studio.tenant_id == tenants.a
 
 
 def test_the_plan_is_shown_whole_with_what_the_next_tier_gives(clients, tenants):
@@ -99,6 +142,19 @@ def test_a_refusal_says_everything_in_the_readers_language(clients, tenants, hea
     assert (said["limit"], said["used"], said["allowed"], said["resets_at"], said["lifted_by"]) == (
         "templates", 2, 2, None, "professional",
     )  # fmt: skip
+
+
+def test_one_is_said_as_one_and_every_limit_has_a_word_for_it():
+    for limit in LIMITS.values():
+        one = replace(limit, amounts=(1, 2, None, None))
+        said = words.used_up(one, Tier.STARTER, 1, None, "UTC")
+        assert f"{limit.label_en.lower()};" not in said["en"]
+        assert "; 1 is used." in said["en"]
+        assert "; 1 ist verbraucht." in said["de"]
+        said = words.used_up(one, Tier.PROFESSIONAL, 2, None, "UTC")
+        assert f"allows 2 {limit.label_en.lower()}" in said["en"]
+        assert said["de"].startswith(f"Der Tarif professional erlaubt 2 {limit.label_de}")
+        assert "; 2 sind verbraucht." in said["de"]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from sqlalchemy import update
 from domain.analytics import rollup
 from domain.delivery import materialise
 from kernel import db
-from models import Campaign, Tenant
+from models import Campaign, Member, Message, Tenant
 from tests.domain.analytics import mail
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -116,6 +116,32 @@ def test_a_campaign_with_recipients_is_kept_and_one_without_is_deleted(enterpris
     assert theirs.call("DELETE", f"/campaigns/{free.id}").status_code == 404
     assert ours.call("DELETE", f"/campaigns/{free.id}").status_code == 204
     assert ours.get(f"/campaigns/{written.id}").status_code == 200
+
+
+def test_recipients_as_a_file_are_those_of_the_list(enterprise, clients):
+    ours, theirs = clients
+    with db.tenant_session(enterprise.a) as session:
+        written = mail.campaign(session)
+        people = mail.members(session, enterprise.a, [None, None, None])
+        session.execute(update(Member).where(Member.id == people[0]).values(first_name="=1+1", last_name="Größe; Öl"))
+        sent = mail.sent(session, written, people)
+        session.execute(update(Message).where(Message.id == sent[1]).values(state="skipped", reason="no_consent"))
+    place = f"/campaigns/{written.id}/recipients"
+    listed = {each["id"]: each for each in ours.get(place).json()["items"]}
+    read = ours.get(f"{place}/export", params={"format": "json"}).json()
+    assert {each["message_id"]: (each["state"], each["reason"], each["member_id"]) for each in read} == {
+        each: (row["state"], row["reason"], row["member_id"]) for each, row in listed.items()
+    }
+    file = ours.get(f"{place}/export")
+    assert "attachment" in file.headers["content-disposition"]
+    rows = list(csv.DictReader(io.StringIO(file.text)))
+    assert [row["message_id"] for row in rows] == [each["message_id"] for each in read]
+    assert {row["first_name"] for row in rows if row["member_id"] == str(people[0])} == {"'=1+1"}
+    assert {row["last_name"] for row in rows if row["member_id"] == str(people[0])} == {"Größe; Öl"}
+    [skipped] = csv.DictReader(io.StringIO(ours.get(f"{place}/export", params={"reason": "no_consent"}).text))
+    assert skipped["message_id"] == str(sent[1])
+    assert ours.get(f"{place}/export", params={"state": "failed", "format": "json"}).json() == []
+    assert theirs.get(f"{place}/export").status_code == 404
 
 
 def test_responses_by_the_hour_of_sending_and_their_file(enterprise, clients):

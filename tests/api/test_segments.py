@@ -5,9 +5,8 @@ import io
 
 import make
 
-from domain.segments import export
 from domain.segments import rules as language
-from kernel import db
+from kernel import db, tables
 from models import Tenant
 
 RULES = {"type": "all", "rules": [{"type": "tag", "any_of": ["yoga"]}, {"type": "status", "any_of": ["active"]}]}
@@ -132,6 +131,61 @@ def test_a_file_puts_members_into_a_segment_after_saying_what_it_would_do(client
     assert upload(ours, f"{place}/file", "Farbe\nrot\n").status_code == 422
 
 
+def test_files_as_spreadsheets_and_exports_write_them_name_members(clients):
+    ours, theirs = clients
+    kept = add(ours, external_id="00123")
+    texts = add(ours, contact_points={"whatsapp": "+4915112345679"})
+    foreign = add(theirs, external_id="T1")
+    source = ours.post("/segments", {"name": "S", "kind": "static"}).json()["id"]
+    place = f"/segments/{ours.post('/segments', {'name': 'T', 'kind': 'static'}).json()['id']}"
+    ours.post(f"/segments/{source}/members", {"member_ids": [kept, texts]})
+
+    def filled(file):
+        said = upload(ours, f"{place}/members/file", file).json()
+        inside = [each["id"] for each in ours.get(f"{place}/members").json()["items"]]
+        for each in inside:
+            ours.call("DELETE", f"{place}/members/{each}")
+        return sorted(inside), [each["problem"] for each in said["problems"]]
+
+    assert filled(ours.get(f"/segments/{source}/export").text) == (sorted([kept, texts]), [])
+    assert filled('sep=;\r\nMitgliedsnummer;Telefon\r\n="00123";\r\n;0151 12345679\r\n') == (sorted([kept, texts]), [])
+    assert filled(f"id\n{foreign}\n") == ([], ["there is no member with this id"])
+    assert filled("id\n00123\n") == ([kept], []), "a number that is called id is the member number"
+    ours.call("PUT", place, {"status": "archived"})
+    for answer in (
+        ours.post(f"{place}/members", {"member_ids": [kept]}),
+        upload(ours, f"{place}/members/file", "id\n00123\n"),
+    ):
+        assert (answer.status_code, "Activate it first" in answer.json()["detail"]) == (409, True)
+
+
+def test_the_list_is_filtered_and_says_how_much_needs_each(clients, tenants):
+    ours, theirs = clients
+    add(ours, tags=["yoga"])
+    theirs.post("/segments", {"name": "Yoga_2", "kind": "static"})
+    inner = ours.post("/segments", {"name": "Yoga_1", "rules": RULES["rules"][0]}).json()["id"]
+    ours.post("/segments", {"name": "Außen", "rules": {"type": "segment", "segment_id": inner}})
+    ours.post("/segments", {"name": "Yogax1", "kind": "static"})
+    audience = {"kind": "all_members", "exclude_segments": [inner]}
+    made = ours.post("/campaigns", {"name": "C", "goal": "Lade alle ein", "channel": "email", "audience": audience})
+    assert made.status_code == 201, made.text
+
+    def found(**wanted):
+        return {each["name"]: each["used_by"] for each in ours.get("/segments", params=wanted).json()["items"]}
+
+    nothing = {"campaigns": 0, "sequences": 0, "segments": 0}
+    assert found(q="OGA_") == {"Yoga_1": {"campaigns": 1, "sequences": 0, "segments": 1}}
+    assert found(q="auß", kind="dynamic", status="active") == {"Außen": nothing}
+    assert list(found(kind="static")) == ["Yogax1"]
+    assert found(status="archived") == found(q="%") == {}
+    with db.tenant_session(tenants.a) as session:
+        session.get_one(Tenant, tenants.a).tier = "enterprise"
+    steps = [{"type": "message", "key": "a"}]
+    wanted = {"trigger": {"type": "segment_joined", "segment_id": inner}, "steps": steps}
+    assert ours.post("/sequences", {"name": "W", "definition": wanted}).status_code == 201
+    assert found(q="yoga_")["Yoga_1"]["sequences"] == 1
+
+
 def test_a_hybrid_segment_is_corrected_by_hand(clients):
     ours, _ = clients
     yoga, box = add(ours, tags=["yoga"], status="active"), add(ours, tags=["box"])
@@ -153,7 +207,7 @@ def test_a_hybrid_segment_is_corrected_by_hand(clients):
 
 def test_an_export_holds_every_member_in_chosen_columns_and_no_formula(clients, monkeypatch):
     ours, theirs = clients
-    monkeypatch.setattr(export, "_PIECE", 2)
+    monkeypatch.setattr(tables, "PIECE", 2)
     add(theirs, first_name="fremd", tags=["x"])
     rows = [
         {"first_name": "=1+1", "last_name": 'Ä, "b"', "attributes": {"level": 3}},
@@ -244,6 +298,38 @@ def test_a_segment_that_is_needed_names_its_campaigns_and_holds_them(clients, te
         held = ours.get(f"/campaigns/{made.id}").json()
         assert (held["status"], held["hold_reason"]) == ("held", "segment_missing")
         assert ours.get(f"/campaigns/{draft.id}").json()["status"] == "draft"
+
+
+def test_other_rules_hold_what_waits_with_the_former_ones_until_they_are_back(clients, tenants):
+    ours, _ = clients
+    add(ours, tags=["yoga"])
+    inner = ours.post("/segments", {"name": "inner", "rules": RULES["rules"][0]}).json()
+    outer = ours.post("/segments", {"name": "outer", "rules": {"type": "segment", "segment_id": inner["id"]}}).json()
+    place = f"/segments/{inner['id']}"
+
+    def state(campaign_id):
+        found = ours.get(f"/campaigns/{campaign_id}").json()
+        return found["status"], found["hold_reason"]
+
+    changes = [
+        lambda: ours.call("PUT", place, {"rules": {"type": "not", "rule": RULES["rules"][0]}}),
+        lambda: ours.post(f"{place}/rules", {"rule": RULES["rules"][1]}),
+    ]
+    for change in changes:
+        made = {}
+        with db.tenant_session(tenants.a) as session:
+            for segment in (inner, outer):
+                audience = {"kind": "segments", "segments": [segment["id"]]}
+                campaign, revision = make.drafted(session, audience_definition=audience)
+                make.approve(session, campaign.id, revision)
+                made[segment["name"]] = campaign.id
+        assert ours.call("PUT", place, {"name": "renamed", "rules": inner["rules"]}).status_code == 200
+        assert {state(each) for each in made.values()} == {("approved", None)}
+        assert change().status_code in {200, 201}
+        assert {state(each) for each in made.values()} == {("held", "approval_void")}
+        assert ours.post(f"/campaigns/{made['outer']}/resume").status_code == 409
+        ours.call("PUT", place, {"rules": inner["rules"]})
+        assert ours.post(f"/campaigns/{made['outer']}/resume").json()["status"] == "approved"
 
 
 def test_the_performance_of_a_segment_begins_with_today(clients):

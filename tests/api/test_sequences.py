@@ -1,6 +1,8 @@
 """Sequences through the API, from the draft to the last step."""
 
+from datetime import datetime
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import make
 import pytest
@@ -68,8 +70,11 @@ def test_from_the_draft_to_the_last_step(studios, tenants):
     }  # fmt: skip
     (enrolment,) = ours.get(f"/members/{member}/enrolments").json()["items"]
     assert (enrolment["state"], enrolment["step"], enrolment["done"]) == ("active", "d", ["hello"])
+    _says_where_they_stand(ours, place, enrolment)
     ended = ours.call("DELETE", f"{place}/enrolments/{enrolment['id']}").json()
-    assert (ended["state"], ended["reason"]) == ("exited", "manual")
+    assert (ended["state"], ended["reason"], ended["next_message"]) == ("exited", "manual", None)
+    assert ended["words"] == {"de": "Wurde herausgenommen.", "en": "Was taken out."}
+    assert ours.get(f"{place}/enrolments", params={"reason": "manual"}).json()["items"] == [ended]
     assert ours.get(f"{place}/enrolments", params={"state": "active"}).json()["items"] == []
 
     again = ours.post(f"{place}/steps/more/rewrite")
@@ -87,6 +92,27 @@ def test_from_the_draft_to_the_last_step(studios, tenants):
     assert {each for each in told if each.startswith("crm.sequence")} == {
         f"crm.sequence.{what}" for what in ("started", "paused", "enrolled", "exited")
     }
+
+
+def _says_where_they_stand(ours, place, enrolment):
+    assert (enrolment["sequence"], enrolment["sequence_status"]) == ("Willkommen", "live")
+    assert enrolment["next_message"] == "more"
+    due = datetime.fromisoformat(enrolment["due_at"]).astimezone(ZoneInfo("Europe/Berlin"))
+    local = due.isoformat(timespec="minutes")
+    assert enrolment["words"] == {
+        "de": f"Wartet bis {local}, dann kommt „more“.", "en": f"Waits until {local}; “more” comes next.",
+    }  # fmt: skip
+    for params, n in (
+        ({"step": "d"}, 1), ({"step": "more"}, 0), ({"member_id": enrolment["member_id"]}, 1),
+        ({"reason": "manual"}, 0),
+        ({"member_id": enrolment["id"]}, 0),
+    ):  # fmt: skip
+        assert len(ours.get(f"{place}/enrolments", params=params).json()["items"]) == n
+    assert ours.get(f"{place}/enrolments", params={"reason": "bored"}).status_code == 422
+    assert ours.post(f"{place}/pause").status_code == 200
+    (halted,) = ours.get(f"{place}/enrolments").json()["items"]
+    assert halted["words"] == {"de": "Die Sequenz ist angehalten.", "en": "The sequence is paused."}
+    assert ours.post(f"{place}/resume").status_code == 200
 
 
 def test_the_plan_below_enterprise_has_none(clients, tenants):

@@ -1,5 +1,7 @@
 """The timeline of a member through the API."""
 
+from domain.timeline.queries import KINDS
+
 
 def test_a_page_through_the_api(clients):
     ours, theirs = clients
@@ -14,3 +16,13 @@ def test_a_page_through_the_api(clients):
     assert theirs.get(f"/members/{member}/timeline").status_code == 404
     assert ours.get(f"/members/{member}/timeline?cursor=nonsense").json()["field"] == "cursor"
     assert ours.get(f"/members/{member}/timeline?kind=gossip").status_code == 422
+
+
+def test_a_timeline_of_one_kind(clients):
+    ours, _ = clients
+    member = ours.post("/members", {"first_name": "Ada"}).json()["id"]
+    ours.post(f"/members/{member}/activities", {"kind": "visit", "at": "2026-11-01T10:00:00Z"})
+    for kind in KINDS:
+        found = ours.get(f"/members/{member}/timeline?kind={kind}")
+        assert found.status_code == 200, (kind, found.text)
+        assert [each["kind"] for each in found.json()["items"]] == (["activity"] if kind == "activity" else [])

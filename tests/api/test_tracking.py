@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import pytest
+from conftest import settled
 from sqlalchemy import event, select, text
 
 from domain.identity import service as identity
@@ -16,6 +17,7 @@ from kernel.tokens import BadToken, get_signer, hint_of
 from models import Conversion
 from tests.domain.tracking import agents
 from tests.domain.tracking.conftest import PHONE, Sent, prepare
+from tests.domain.webhooks.rounds import deliver
 
 ME = {"user-agent": PHONE}
 
@@ -278,6 +280,21 @@ def test_a_conversion_is_kept_once_and_only_with_the_scope(http, clients, sent):
         reader = identity.issue_key(session, name="r", actor="t", scopes=frozenset({"campaigns:read"})).secret
     refused = http.post(f"/api/v1{url}", json=body, headers={"Authorization": f"Bearer {reader}"})
     assert refused.status_code == 403
+
+
+def test_a_conversion_is_told_once_by_the_feed_alone(clients, sent, receiver):
+    """Regression: one that the API took was told by the outbox too, under another id."""
+    endpoint = clients[0].post("/webhooks", {"url": f"{receiver.url}/x", "events": ["crm.campaign.recipient.*"]}).json()
+    receiver.secrets.append(endpoint["secret"])
+    body = {"external_id": "o-told", "message_id": str(sent.ids[0]), "goal": "trial"}
+    assert clients[0].post("/campaigns/tracking/conversion", body).status_code == 201
+    settled()
+    deliver(sent.tenant_id)
+    assert [got.type for got in receiver.got] == ["crm.campaign.recipient.converted"]
+    assert (receiver.got[0].data["message_id"], receiver.got[0].data["goal"]) == (str(sent.ids[0]), "trial")
+    assert "crm.campaign.recipient.converted" not in {
+        told["type"] for told in clients[0].get("/events", params={"limit": 200}).json()["items"]
+    }
 
 
 def test_the_report_shows_each_link_by_its_place(clients, sent):

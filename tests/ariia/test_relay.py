@@ -1,12 +1,14 @@
 """From a row in the outbox to a call, at least once."""
 
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
 from sqlalchemy import select, text
 
 from ariia import relay
-from kernel import db, outbox
+from domain.delivery import notices
+from kernel import clock, db, outbox
 from kernel.ids import new_id
 from models import Outbox
 
@@ -105,3 +107,29 @@ def test_a_tenant_with_nothing_to_do_has_no_mark(tenants, bell):
     with db.all_tenants_session("test") as session:
         left = session.execute(text("SELECT count(*) FROM tenant_due WHERE tenant_id = :t"), {"t": tenants.a})
         assert left.scalar_one() == 0
+
+
+def test_a_run_that_ended_rings_for_its_own_tenant_and_who_sent_for_all_who_send(tenants, bell):
+    """Regression: many tenants due at one moment rang for each other after every run, and no worker got through."""
+    for tenant_id in (tenants.a, tenants.b):
+        with db.tenant_session(tenant_id) as session:
+            for kind in ("segments", "analytics"):
+                outbox.mark_due(session, kind)
+            outbox.mark_due(session, "sequences", clock.now() + timedelta(hours=1))
+            outbox.mark_due(session, "campaigns")
+            notices.send(
+                session, kind="confirmation", key="k", purpose="transactional", channel="email",
+                address="ada@example.org", subject="Hallo", body="Da.",
+            )  # fmt: skip
+    mine = {("segments.refresh", tenants.a, tenants.a), ("analytics.count", tenants.a, tenants.a)}
+    sending = [("notices.send", tenant_id, tenant_id) for tenant_id in (tenants.a, tenants.b)]
+    relay.go_on(bell, tenants.a, sent=False)
+    assert sorted(bell.of(tenants.a, tenants.b)) == sorted([*mine, sending[0]])
+    bell.rung.clear()
+    with db.tenant_session(tenants.a) as session:
+        outbox.mark_due(session, "campaigns")
+    relay.go_on(bell, tenants.a, sent=True)
+    assert set(bell.of(tenants.a, tenants.b)) == {*mine, *sending}
+    bell.rung.clear()
+    relay.sweep(bell)
+    assert {("segments.refresh", each, each) for each in (tenants.a, tenants.b)} <= set(bell.of(tenants.a, tenants.b))

@@ -16,7 +16,8 @@ from domain.campaigns import previews, reviews, revisions
 from domain.campaigns import service as campaigns
 from domain.campaigns.reviews import Decision
 from kernel import clock, db
-from kernel.errors import IllegalStep
+from kernel.errors import Conflict, IllegalStep, Invalid
+from kernel.ids import new_id
 from models import AgentRun, AgentStep, AuditEntry, Campaign, Member, Review
 from tests.preview import studio as studios
 from tests.preview.raw import raw
@@ -353,10 +354,34 @@ def test_a_change_leads_whoever_asked_to_the_next_version_and_nobody_else(studio
     assert campaign_of(studio).status == "scheduled"
 
 
+def test_a_link_shows_whom_its_maker_picked_in_every_version(studio, browser, site):
+    with db.tenant_session(studio.tenant_id) as session:
+        ids = {row.email: row.id for row in session.execute(text(
+            "SELECT p.address_norm AS email, p.member_id AS id FROM contact_point p WHERE p.channel = 'email'"
+        ))}  # fmt: skip
+        known = previews.create(session, studio.campaign_id, actor="t").link.member_ids
+        picked = next(id_ for email, id_ in ids.items() if email[0] == "m" and str(id_) not in known)
+        for stranger in (ids["nein@mail.example"], new_id()):
+            with pytest.raises(Invalid, match="member_ids"):
+                previews.create(session, studio.campaign_id, actor="t", member_ids=[picked, stranger])
+    url = f"{site}/p/{studios.link(studio, member_ids=[picked])}"
+    page = browser.open(url)
+    people = re.findall(r"member=([0-9a-f-]{36})", page.answer.text.partition('class="options"')[0])
+    assert people[0] == str(picked)
+    assert set(people) > set(known)
+    browser.submit(form_of(page), name="Mara", decision="revise", wishes="shorter")
+    studios.rewrite(studio, subject="Komm zurück")
+    fresh = browser.submit(browser.open(url).forms[0])
+    assert f"member={picked}" in fresh.answer.text
+
+
 def test_a_comment_is_kept_and_decides_nothing(studio, browser, url):
     done = browser.submit(form_of(browser.open(url)), name="Mara", decision="comment", comment="<b>Gut</b> & schön")
     assert "&lt;b&gt;Gut&lt;/b&gt; &amp; schön" in done.answer.text
     assert campaign_of(studio).status == "pending_review"
+    assert "Dein Kommentar ist gespeichert." in done.answer.text
+    assert "noted" not in str(form_of(done).action)
+    assert "Dein Kommentar ist gespeichert." not in browser.open(url).answer.text
 
 
 @pytest.mark.parametrize(
@@ -615,6 +640,11 @@ def test_every_variant_can_be_looked_at_without_scripts_and_is_part_of_what_is_a
         "Komm zu uns in den Garten"
     )
     assert browser.open(f"{site}/p/{before}").answer.status == 410
+    frames = re.findall(r'<iframe[^>]* src="([^"]+)"', other)
+    people = re.findall(r'<a href="([^"]+member=[^"]+)"', other)
+    assert len(frames) == 2
+    assert len(people) >= 4
+    assert all("variant=B" in address for address in frames + people)
     approve_twice(browser, f"{url}?variant=B")
     campaign = campaign_of(studio)
     assert campaign.approved_revision_id == revision.id
@@ -646,3 +676,45 @@ def test_the_page_shows_how_far_the_agent_is(studio, browser, url):
     assert 'data-progress="working 60"' in text
     assert '<progress max="100" value="60"' in text
     assert "Schreiben" in text
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_whoever_rewrites_what_waits_voids_its_approval(studio, browser, url, held):
+    approve_twice(browser, url)
+    with db.tenant_session(studio.tenant_id) as session:
+        if held:
+            campaigns.hold(session, studio.campaign_id, reason="offer_expired")
+    studios.rewrite(studio, subject="Mit einem Komma, für 29 €")
+    campaign = campaign_of(studio)
+    assert (campaign.status, campaign.approval_hash, campaign.hold_reason) == ("pending_review", None, None)
+    with pytest.raises(IllegalStep), db.tenant_session(studio.tenant_id) as session:
+        campaigns.start(session, studio.campaign_id, actor=make.ACTOR)
+
+
+def test_what_is_on_hold_can_be_approved_again_as_it_is(studio, browser, url, site):
+    approve_twice(browser, url)
+    with db.tenant_session(studio.tenant_id) as session:
+        campaigns.hold(session, studio.campaign_id, reason="audience_drift")
+        reviews.withdraw(session, studio.campaign_id, actor=make.ACTOR, name="Mara", reason="angesehen")
+    campaign = campaign_of(studio)
+    assert (campaign.status, campaign.approval_hash, campaign.hold_reason) == ("pending_review", None, None)
+    approve_twice(browser, f"{site}/p/{studios.link(studio)}")
+    assert campaign_of(studio).status == "scheduled"
+
+
+def test_what_is_on_hold_amid_the_sending_stays_as_it_was_approved(studio, browser, url):
+    approve_twice(browser, url)
+    with db.tenant_session(studio.tenant_id) as session:
+        campaigns.hold(session, studio.campaign_id, reason="sender_stopped")
+        session.execute(update(Campaign).values(materialised_at=clock.now()))
+    for change in (
+        lambda session: reviews.withdraw(session, studio.campaign_id, actor="t", name=None, reason=""),
+        lambda session: campaigns.edit(
+            session, studio.campaign_id, actor="t", version=None, changes={"schedule": None}
+        ),
+    ):
+        with pytest.raises(Conflict, match="recipients are fixed"), db.tenant_session(studio.tenant_id) as session:
+            change(session)
+    with pytest.raises(Conflict, match="recipients are fixed"):
+        studios.rewrite(studio, subject="Anders")
+    assert campaign_of(studio).status == "held"

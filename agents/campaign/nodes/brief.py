@@ -4,6 +4,7 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
+from agents.campaign import promises
 from agents.campaign.context import Context
 from agents.campaign.replies import BriefPlan
 from agents.campaign.state import State, desk_of
@@ -26,19 +27,37 @@ _WITHOUT = ("ohne angebot", "without an offer", "no offer")
 
 def brief(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     """Decide anew where the run asks for it, else go on with the plan of the draft before."""
+    found = [*state["findings"], *_unsourced(state)]
     if not state["todo"].plan and "plan" in state:
-        return {"plan": state["plan"].model_copy(update={"address": state["style"].form})}
+        return {"plan": state["plan"].model_copy(update={"address": state["style"].form}), "findings": found}
     plan = runtime.context.writer.plan(desk_of(state))
     if any(words in state["goal"].casefold() for words in _WITHOUT):
-        return {"plan": plan}
+        return {"plan": plan, "findings": found}
     german = state["languages"][0] == "de"
     if state["unattended"]:
-        findings = [_unanswered(code) for code in plan.open_questions]
-        return (
-            {"plan": _without_offers(plan), "findings": [*state["findings"], *findings]} if findings else {"plan": plan}
-        )
+        open_ = [_unanswered(code) for code in plan.open_questions]
+        return {"plan": _without_offers(plan) if open_ else plan, "findings": [*found, *open_]}
     questions = [_question(code, german=german) for code in plan.open_questions]
-    return {"plan": plan, "questions": questions}
+    return {"plan": plan, "questions": questions, "findings": found}
+
+
+def _unsourced(state: State) -> list[dict[str, Any]]:
+    """Say which price of the goal nothing carries: a draft must not state it, and people must not miss that."""
+    amounts = promises.unsourced(state["goal"], [source.text for source in state["sources"]])
+    return [
+        {
+            "code": "goal_unsourced",
+            "severity": "warn",
+            "path": "brief",
+            "excerpt": amount.excerpt,
+            "reason_de": f"Im Auftrag steht „{amount.excerpt}“, aber kein geltendes Angebot und kein Dokument belegt "
+            "das: Es steht nicht im Text. Soll es hinein, hinterlege es als Angebot.",
+            "reason_en": f"The goal says '{amount.excerpt}', but no valid offer and no document carries it: it is "
+            "not in the text. Store it as an offer if it should be.",
+            "source_ids": [],
+        }
+        for amount in amounts
+    ]
 
 
 def _question(code: str, *, german: bool) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from domain.content import checks, cohorts, lines, versions
 from domain.content.findings import Finding, Material, warn
 
 LIMIT = 2
-_OF_THE_RUN = {"feedback_not_understood", "question_open", "text_cut"}
+_OF_THE_RUN = {"feedback_not_understood", "question_open", "goal_unsourced", "text_cut"}
 
 
 def check(state: State, runtime: Runtime[Context]) -> dict[str, Any]:

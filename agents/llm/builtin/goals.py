@@ -2,6 +2,8 @@
 
 import re
 
+from agents.campaign import promises
+
 GOALS: tuple[tuple[str, str], ...] = (
     ("birthday", r"geburtstag|birthday"),
     ("feedback", r"feedback|umfrage|bewertung|survey|review|zufrieden"),
@@ -24,5 +26,5 @@ def classify(goal: str) -> str:
 
 
 def wants_offer(goal: str) -> bool:
-    """Say whether the sentence asks for an offer."""
-    return _OFFER.search(goal) is not None
+    """Say whether the sentence asks for an offer: by its word, or by a price."""
+    return _OFFER.search(goal) is not None or bool(promises.promised(goal))

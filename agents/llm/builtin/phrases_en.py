@@ -21,7 +21,7 @@ EN: dict[str, Phrases] = {
     ),
     "offer": Phrases(
         subjects=("An offer for you{?first_name: , {first_name}}", "New at {studio}: {offer1_title}"),
-        preheader="An offer that is worth a look.",
+        preheader="An offer from us that is well worth a look.",
         opening="Today we have an offer that you may like.",
         lively="Today we have an offer that you may like!",
         body="Take your time to look at it. All the details are one click away.",
@@ -40,7 +40,7 @@ EN: dict[str, Phrases] = {
     ),
     "newsletter": Phrases(
         subjects=("News from {studio}", "Here is what is new{?first_name: , {first_name}}"),
-        preheader="What is going on with us, in short.",
+        preheader="What is going on with us at the moment, in short.",
         opening="Here is what is going on with us at the moment.",
         body="We have kept the news short, so that you quickly find what is in it for you.",
         extra="If you miss a topic, just reply to this e-mail.",
@@ -60,7 +60,7 @@ EN: dict[str, Phrases] = {
     ),
     "birthday": Phrases(
         subjects=("Warm wishes{?first_name: , {first_name}}", "Happy birthday from {studio}"),
-        preheader="The whole team wishes you a lovely day.",
+        preheader="The whole team wishes you a truly lovely day.",
         opening="The whole team wishes you a happy birthday and a lovely day.",
         lively="The whole team wishes you a happy birthday and a lovely day!",
         body="It is good to have you with us. We look forward to everything that we take on together this year.",
@@ -88,7 +88,7 @@ EN: dict[str, Phrases] = {
     ),
     "information": Phrases(
         subjects=("A message from {studio}{?first_name: , {first_name}}", "Good to know: {studio}"),
-        preheader="A short piece of news from us, for you.",
+        preheader="A short piece of news from all of us, for you.",
         opening="We would like to keep you up to date.",
         body="On our website you find everything that is important for you.",
         extra="If you have questions, just reply to this e-mail.",

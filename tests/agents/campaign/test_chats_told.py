@@ -6,6 +6,7 @@ from uuid import UUID
 
 import make
 import pytest
+from chaos.crowd import no_quiet_hours
 from sqlalchemy import delete, select, text, update
 
 from agents.campaign.feedback import Style
@@ -223,6 +224,7 @@ def test_whoever_is_sent_to_gets_the_line_from_the_claim(studio):  # noqa: F811
     chatty(studio)
     revision = current(studio, generated(studio))
     with db.tenant_session(studio) as session:
+        no_quiet_hours(session)
         agreed = told_one(session, "preferred_time:evening", "intent:return")
         shy = told_one(session, "intent:return", agreed=False)
         ids = {agreed.id: frozenset({"preferred_time:evening", "intent:return"}), shy.id: frozenset()}

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from agents import run as agent
+from agents.campaign.feedback import Style, read
 from domain.brand import service as brands
 from domain.campaigns import drafting, queries, reviews, revisions
 from domain.campaigns import service as campaigns
@@ -419,3 +420,26 @@ def test_templates_have_other_words_too(studio, channel):  # noqa: F811
     for language in ("de", "en"):
         old, new = (each.content_json["languages"][language][channel][field] for each in (first, second))
         assert old != new
+
+
+@pytest.mark.parametrize("said", [
+    "Shorter, no exclamation marks, du", "kürzer, ohne Ausrufezeichen, du", "Kürzer. Keine Ausrufezeichen. Du.",
+    "kürzer ohne Ausrufezeichen und du", "bitte kürzen, Ausrufezeichen raus, du statt Sie",
+    "shorter, fewer exclamation points, informal you",
+])  # fmt: skip
+def test_a_list_of_wishes_is_read_to_its_last_word(said):
+    wish = read([said], Style(form="sie"))
+    assert (set(wish.changed), wish.other) == ({"shorter", "no_exclamation", "du"}, "")
+    assert (wish.style.form, wish.style.short, wish.style.exclamation) == ("du", True, False)
+
+
+@pytest.mark.parametrize("said", ["Sie", "etwas förmlicher, Sie", "Sie statt du", "bitte siezen", "formal address"])
+def test_the_formal_address_is_heard_too(said):
+    wish = read([said], Style(form="du"))
+    assert (wish.style.form, wish.other) == ("sie", "")
+
+
+@pytest.mark.parametrize("said", ["sag ihnen, dass du sie magst", "Was bietest du an?", "dass Sie willkommen sind"])
+def test_a_pronoun_inside_a_sentence_asks_for_no_form(said):
+    wish = read([said], Style(form="du"))
+    assert (wish.changed, wish.style.form, bool(wish.other)) == ((), "du", True)

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from agents import run as agent
+from agents.campaign import promises
 from domain.campaigns import queries, reviews, revisions
 from domain.campaigns import service as campaigns
 from domain.campaigns.reviews import Decision
@@ -122,6 +123,38 @@ def test_without_a_valid_offer_the_agent_asks_instead_of_inventing(studio):
     revision = current(studio, campaign_id)
     assert "{offer1_price}" not in words(revision)
     assert revision.content_json["offers"] == []
+
+
+def test_a_price_of_the_goal_that_nothing_carries_is_asked_about_or_named(studio):
+    goal = "Biete allen die 10er-Karte für 49 € bis Freitag an"
+    asked = generated(studio, goal)
+    with db.tenant_session(studio) as session:
+        assert [question.code for question in queries.questions(session, asked)] == ["offer_missing"]
+        offer(session)
+    campaign_id = generated(studio, goal)
+    first = current(studio, campaign_id)
+    decision = Decision(actor="t", revision_id=first.id, content_hash=first.content_hash, comment="kürzer")
+    with db.tenant_session(studio) as session:
+        run_id = reviews.request_changes(session, campaign_id, decision).id
+    agent.execute(studio, run_id)
+    for revision in (first, current(studio, campaign_id)):
+        found = [f for f in revision.findings_json if f["code"] == "goal_unsourced"]
+        assert [(f["severity"], f["excerpt"]) for f in found] == [("warn", "49 €")]
+        assert "49" not in words(revision)
+
+
+@pytest.mark.parametrize(
+    ("goal", "named"),
+    [
+        ("Offer the pass at €49 instead of €99", ["€49", "€99"]),
+        ("20 % Rabatt auf alles, nur heute", ["20 %"]),
+        ("Danke allen, die mehr als 100 € ausgegeben haben", []),
+        ("Die 20 % inaktivsten zurückholen", []),
+    ],
+)
+def test_a_goal_promises_a_price_only_where_it_says_so(goal, named):
+    assert [each.excerpt for each in promises.promised(goal)] == named
+    assert promises.unsourced(goal, ["10er-Karte: EUR 49,00 statt 99.00 EUR, heute 20% Rabatt"]) == []
 
 
 def test_feedback_visibly_changes_the_next_revision_and_only_in_its_way(studio):

@@ -117,6 +117,34 @@ def test_drafts_cost_what_their_tokens_do(tenants, database):
     assert (found.unpriced_tokens, found.costs["EUR"].model) == (0, 12 + 100 + 80)
 
 
+def test_vectors_have_a_price_of_their_own_and_are_never_taken_at_that_of_text(tenants):
+    def counted(**set_: Decimal) -> tuple[int, Decimal]:
+        settings.use(plain.model_copy(update=set_))
+        money.count(session, made)
+        found = money.of_campaign(session, made.id)
+        return found.unpriced_tokens, found.costs["EUR"].model if "EUR" in found.costs else Decimal(0)
+
+    text, vectors = {"llm_input_price": Decimal(100), "llm_output_price": Decimal(400)}, Decimal(2)
+    plain = settings.get_settings()
+    with db.tenant_session(tenants.a) as session:
+        made = mail.campaign(session)
+        run = AgentRun(tenant_id=tenants.a, campaign_id=made.id, kind="generate", token_limit=9)
+        session.add(run)
+        session.flush()
+        common = {"tenant_id": tenants.a, "run_id": run.id, "prompt_id": "p", "prompt_version": 1, "provider": "x",
+                  "model": "m", "state": "done"}  # fmt: skip
+        session.add(ModelCall(call_key="1", purpose="base", in_tokens=1_000_000, out_tokens=500_000, **common))
+        session.add(ModelCall(call_key="2", purpose="embed_question", in_tokens=3_000_000, **common))
+        session.flush()
+        try:
+            assert counted() == (4_500_000, 0)
+            assert counted(**text) == (3_000_000, 100 + 200)
+            assert counted(llm_embedding_price=vectors) == (1_500_000, 6)
+            assert counted(**text, llm_embedding_price=vectors) == (0, 306)
+        finally:
+            settings.use(plain)
+
+
 def test_the_overview_is_by_month_of_the_tenants_zone_and_sums_up_to_the_campaigns(tenants):
     midnight = datetime(2026, 2, 28, 23, 30, tzinfo=UTC)  # March in Berlin
     with db.tenant_session(tenants.a) as session:

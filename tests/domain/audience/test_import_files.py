@@ -153,7 +153,12 @@ def test_encodings_separators_and_json_are_recognised(tenants, data, created):
     assert run(tenants.a, data).counts["created"] == created
 
 
-@pytest.mark.parametrize("data", [b"", b"\n\n", b"Vorname\nJo\n", b"[1, 2]", b"[{", b"E-Mail;E-Mail\na;b\n"])
+WITHOUT_MARK = ["E-Mail;Ort\nj@example.org;Köln\n".encode(name) for name in ("utf-16-le", "utf-16-be", "utf-32")]
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\n\n", b"Vorname\nJo\n", b"[1, 2]", b"[{", b"E-Mail;E-Mail\na;b\n", *WITHOUT_MARK]
+)
 def test_a_file_that_cannot_be_read_says_why(tenants, data):
     with pytest.raises(Invalid):
         run(tenants.a, data)

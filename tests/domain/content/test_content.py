@@ -89,6 +89,18 @@ def test_greetings_survive_missing_parts(first, last, salutation, language, form
     assert greeting(first, last, salutation, language=language, form=form) == expected
 
 
+@pytest.mark.parametrize("title", ["Frau", "Frau Dr.", "Herr", "Dr.", "Prof. Dr.", "Fr.", "Mrs", "mr.", "FAMILIE"])
+def test_a_title_alone_is_no_first_name(title):
+    assert usable_name(title) == ""
+
+
+def test_a_name_is_written_as_its_owner_writes_it_however_the_file_has_it():
+    names = ("jürgen", "HANS-PETER", "o'brien", "Ingrid", "Franka", "Drew", "van der Berg", "Frauke", "Magda")
+    assert [usable_name(name) for name in names] == [
+        "Jürgen", "Hans-Peter", "O'Brien", "Ingrid", "Franka", "Drew", "van der Berg", "Frauke", "Magda"
+    ]  # fmt: skip
+
+
 def test_real_names_are_kept():
     for name in ("Jörg", "Anne-Marie", "O’Neil", "Zoë", "Nguyễn", "Ægir", "MARIA", "Mary Ann", "José"):
         assert usable_name(name)

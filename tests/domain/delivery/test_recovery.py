@@ -21,7 +21,7 @@ from domain.delivery.claim import Work
 from kernel import clock, db, outbox
 from kernel.ids import new_id
 from kernel.lane import Lane
-from models import Message, MessageEvent, TenantDue
+from models import DomainEvent, Message, MessageEvent, TenantDue
 
 
 @pytest.fixture
@@ -258,6 +258,28 @@ def test_one_broken_row_fails_alone_with_a_reason(studio):
         assert sink.count == 1
     sweep(studio)
     assert counts(studio, campaign_id) == {"sent": 10}
+
+
+def test_a_campaign_of_which_nothing_reached_a_provider_is_failed_and_says_so(studio):
+    """Regression: it was shown as sent, and `crm.campaign.failed` was told by nothing."""
+    campaign_id = fixed(studio, 2)
+    with db.tenant_session(studio) as session:
+        session.execute(text("UPDATE message SET address = 'broken@@example.org'"))
+    with SmtpSink() as sink:
+        run(studio, campaign_id, sink.url)
+        assert sink.count == 0
+        sweep(studio)
+        with db.tenant_session(studio) as session:
+            assert campaigns.get(session, campaign_id).status == "failed"
+            session.execute(text("UPDATE message SET address = address_norm"))
+            assert service.retry_failed(session, campaign_id, actor="t") == 2
+        run(studio, campaign_id, sink.url)
+        assert sink.count == 2
+    sweep(studio)
+    with db.tenant_session(studio) as session:
+        assert campaigns.get(session, campaign_id).status == "sent"
+        told = select(DomainEvent.type).where(DomainEvent.aggregate_id == campaign_id).order_by(DomainEvent.seq.desc())
+        assert session.execute(told.limit(2)).scalars().all() == ["crm.campaign.completed", "crm.campaign.failed"]
 
 
 def test_while_the_database_is_away_nobody_begins_and_answers_wait(studio, database):

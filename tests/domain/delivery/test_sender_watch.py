@@ -1,6 +1,7 @@
 """A sender that many small campaigns harm, each below what would hold it, is stopped until a person lifts that."""
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import make
@@ -9,18 +10,25 @@ from chaos import crowd
 from sqlalchemy import select, text
 
 from domain.campaigns import service as campaigns
-from domain.delivery import flight, gate, materialise, sender_watch, stop_loss, supply
+from domain.delivery import flight, gate, materialise, notices, sender_watch, stop_loss, supply
+from domain.identity import tenants as identities
 from domain.returns import harm
 from domain.senders import stops
 from kernel import clock, db
 from kernel.errors import Conflict
 from kernel.ids import first_id, new_id
-from models import Campaign, DomainEvent, Sender, SenderStop
+from models import Campaign, DomainEvent, Message, Sender, SenderStop
 
 _EVENTS = text("""
 INSERT INTO message_event (id, tenant_id, campaign_id, message_id, kind, reason)
 SELECT coalesce(CAST(:id AS uuid), new_id()), tenant_id, campaign_id, id, :kind, :reason
 FROM message, generate_series(1, :n) WHERE campaign_id = :campaign ORDER BY id LIMIT :n
+""")
+
+
+_OF_NOTICE = text("""
+INSERT INTO message_event (id, tenant_id, campaign_id, message_id, kind)
+SELECT new_id(), tenant_id, NULL, id, :kind FROM message WHERE id = :message
 """)
 
 
@@ -130,6 +138,63 @@ def test_refusals_of_all_campaigns_count_against_what_all_of_them_handed_over(st
     assert any(status(studios.a, each)[0] == "held" for each in ours) is stopped
 
 
+def noticed(tenant_id: UUID, key: str, **fields: Any) -> UUID:
+    """A notice that was handed over."""
+    given = {"kind": "reply", "purpose": "transactional", "channel": "email", "address": f"{key}@x.example"} | fields
+    with db.tenant_session(tenant_id) as session:
+        message_id = notices.send(session, key=key, body="Hallo", **given)
+        session.execute(_OF_NOTICE, {"message": message_id, "kind": "sent"})
+    return message_id
+
+
+def complained_about(tenant_id: UUID, message_id: UUID) -> bool:
+    with db.tenant_session(tenant_id) as session:
+        message = session.get_one(Message, (tenant_id, message_id))
+        where = {"channel": message.channel, "account_id": message.account_id}
+        session.execute(_OF_NOTICE, {"message": message_id, "kind": "complained"})
+        return sender_watch.stop_for_notice(session, kind="complained", **where)
+
+
+def test_complaints_about_notices_count_like_those_about_campaigns(studios):
+    """Confirmations and answers leave from the same domain: their complaints are the sender's too."""
+    ours, theirs = small(studios.a, 100), small(studios.b, 100)
+    happened(studios.a, ours, "complained", 2)
+    assert not watched(studios.a, ours)
+    written = [noticed(studios.a, f"n{n}") for n in range(3)]
+    assert [complained_about(studios.a, each) for each in written] == [False, False, True]
+    assert status(studios.a, ours) == ("held", "sender_stopped")
+    assert status(studios.b, theirs) == ("sending", None)
+    with db.tenant_session(studios.a) as session:
+        [stop] = session.execute(select(SenderStop)).scalars()
+        assert (stop.key, stop.harmed, stop.handed_over) == ("domain:studio.example", 5, 103)
+
+
+def test_a_complaint_about_a_campaign_counts_those_about_notices_before_it(studios):
+    ours = small(studios.a, 100)
+    for n in range(4):
+        assert not complained_about(studios.a, noticed(studios.a, f"n{n}"))
+    happened(studios.a, ours, "complained", 1)
+    assert watched(studios.a, ours)
+
+
+def test_notices_of_another_sender_do_not_count(studios):
+    """What a campaign's sender of another domain draws, the default sender's notices have no part in."""
+    with db.tenant_session(studios.a) as session:
+        crowd.gather(session, 12)
+        make.sender(session)
+        other = identities.add_sender(
+            session, from_name="Other", from_address="post@other.example", reply_to=None, is_default=False, actor="t"
+        )
+        campaign = make.started(session, sender_id=other.id)
+        materialise.materialise(session, campaign.id)
+    happened(studios.a, campaign.id, "sent", 100)
+    for n in range(3):
+        assert not complained_about(studios.a, noticed(studios.a, f"n{n}"))
+    happened(studios.a, campaign.id, "complained", 4)
+    with db.tenant_session(studios.a) as session:
+        assert not sender_watch.stop_if_harmful(session, campaign.id, "complained")
+
+
 def test_the_counts_are_served_by_the_indexes_of_events(studios, analyse):
     ours = small(studios.a, 0)
     happened(studios.a, ours, "sent", 4_000)
@@ -138,12 +203,17 @@ def test_the_counts_are_served_by_the_indexes_of_events(studios, analyse):
         happened(tenant_id, small(tenant_id, 0), "sent", 4_000)  # to be told apart by their campaign
     analyse("message_event")
     keys = {"tenant": studios.a, "since": first_id(clock.now() - timedelta(days=7)), "enough": 100}
+    keys |= {"channel": "email", "account": None, "by_default": True}
     with db.tenant_session(studios.a) as session:
         keys["senders"] = list(session.execute(select(Campaign.sender_id)).scalars())
         session.execute(sender_watch._WHOLE_READS, {"value": "off"})
         plans = [
             "\n".join(row[0] for row in session.execute(text(f"EXPLAIN {statement.text}"), keys))
-            for statement in (*sender_watch._HARMED["complained"], sender_watch._HANDED_OVER)
+            for statement in (*sender_watch._HARMED["complained"], *sender_watch._HANDED_OVER)
         ]
     assert "ix_message_event_rare" in plans[0]
-    assert "ix_message_event_campaign" in plans[1], plans[1]
+    assert "ix_message_event_rare" in plans[1], plans[1]
+    assert "ix_message_event_campaign" in plans[2], plans[2]
+    assert "ix_message_event_campaign" in plans[3], plans[3]
+    for plan in (plans[1], plans[3]):
+        assert "pk_message" in plan, plan

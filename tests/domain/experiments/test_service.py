@@ -118,8 +118,9 @@ def test_a_planted_effect_wins_and_the_rest_gets_it(studio):
         assert service.look(session, campaign_id) is None
         found = results.of(session, campaigns.get(session, campaign_id))
         assert found.winner == "B"
-        assert found.summary["de"].startswith("B gewinnt: 20,0 % gegen 5,0 %")
-        assert found.summary["en"].startswith("B wins: 20.0% against 5.0%")
+        assert found.summary["de"].startswith("B gewinnt: 20,0 % haben geklickt, bei A 5,0 %. Unterschied 15,0 P")
+        assert found.summary["en"].startswith("B wins: 20.0% clicked, against 5.0% of A. Difference 15.0 p")
+        assert found.summary["de"].endswith("Der Rest (400) bekommt B.")
 
 
 @pytest.mark.parametrize(
@@ -169,6 +170,20 @@ def test_evidence_decides_before_the_time_is_up_and_every_look_is_kept(studio):
         kept = session.execute(select(ExperimentLook.n).order_by(ExperimentLook.n)).scalars().all()
         assert kept == list(range(1, looks + 1))
         assert "beliebig häufiges Hinsehen" in results.of(session, campaign).summary["de"]
+
+
+def test_clicks_are_not_compared_where_there_is_nothing_to_click(studio):
+    with db.tenant_session(studio) as session:
+        made = make.campaign(session)
+        content = make.draft_content(cta_url="")
+        parent = drafting.write(session, made.id, content=content, parent_id=None, actor=make.ACTOR)
+        for metric in ("clicks", "conversions"):
+            given = {"variants": [own.B], "settings": Settings(weights=(1, 1), metric=metric), "parent_id": parent.id}
+            if metric == "clicks":
+                with pytest.raises(Invalid, match="no link to click"):
+                    drafts.write(session, made.id, **given, actor="t")
+            else:
+                assert rules.settings_of(drafts.write(session, made.id, **given, actor="t").content_json)
 
 
 def test_a_ratio_that_cannot_be_stops_the_decision_and_asks(studio):

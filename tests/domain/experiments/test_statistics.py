@@ -77,6 +77,20 @@ def test_means_agree():
         assert (own.low, own.high) == pytest.approx(DescrStatsW(samples[0]).tconfint_mean(), rel=1e-7)
 
 
+def test_intervals_hold_for_the_strictest_error_rates():
+    """As they are asked for while a large test may be looked at again; 1 - α / 2 would be 1."""
+    for alpha in (1e-6, 1e-20, 1e-300):
+        z = stats.norm.isf(alpha / 2)
+        found, p = statistics.wilson(300_000, 600_000, alpha), 0.5
+        half = z * (p * (1 - p) / 600_000 + z * z / (4 * 600_000**2)) ** 0.5 / (1 + z * z / 600_000)
+        assert found.high - found.low == pytest.approx(2 * half, rel=1e-9)
+    for alpha in (0.2, 1e-6, 1e-20):
+        for freedom in (1, 2.5, 30, 4_000):
+            assert statistics.student_quantile(alpha, freedom) == pytest.approx(
+                stats.t.isf(alpha / 2, freedom), rel=1e-8
+            )
+
+
 def test_special_functions_agree_far_out():
     dice = random.Random(17)
     for _ in range(500):
@@ -91,7 +105,10 @@ def test_the_planner_agrees_and_its_two_questions_are_each_others_answer():
         base, effect = dice.uniform(0.01, 0.5), dice.uniform(0.005, 0.1)
         per_arm, arms = dice.randint(50, 20_000), dice.randint(2, 5)
         design = planner.Design(base, arms)
-        theirs = power_proportions_2indep(effect, base, per_arm, alpha=0.05 / (arms - 1), return_results=False)
+        continuous = per_arm * max(0.0, 1 - 1 / (per_arm * effect)) ** 2
+        theirs = power_proportions_2indep(
+            effect, base, max(continuous, 1e-9), alpha=0.05 / (arms - 1), return_results=False
+        )
         # theirs counts the chance to be wrong about the direction as found
         assert planner.power_of(design, per_arm, effect) == pytest.approx(theirs, abs=0.026)
         needed = planner.needed(design, effect)
@@ -99,8 +116,22 @@ def test_the_planner_agrees_and_its_two_questions_are_each_others_answer():
         assert planner.detectable(design, needed) == pytest.approx(effect, rel=0.02)
 
 
+@pytest.mark.parametrize(("base", "effect"), [(0.5, 0.2), (0.1, 0.1), (0.05, 0.1)])
+def test_what_the_planner_asks_for_is_enough_for_the_exact_test(base, effect):
+    """Every table that may come, weighed by its chance: the exact test finds four of five, and few more."""
+    n = planner.needed(planner.Design(base), effect)
+    chances = [stats.binom(n, rate) for rate in (base, base + effect)]
+    likely = [range(int(each.ppf(1e-6)), int(each.isf(1e-6)) + 1) for each in chances]
+    found = sum(
+        chances[0].pmf(x) * chances[1].pmf(larger).sum()
+        for x in likely[0]
+        if (larger := [y for y in likely[1] if y > x and statistics.fisher_p((x, y), (n, n)) <= 0.05])
+    )
+    assert 0.8 <= found < 0.83
+
+
 def test_looking_always_costs_recipients():
     once, always = planner.Design(0.1), planner.Design(0.1, sequential=True)
-    assert planner.needed(once, 0.02) == 3_841
+    assert planner.needed(once, 0.02) == 3_941
     assert planner.needed(once, 0.02) < planner.needed(always, 0.02) < 3 * planner.needed(once, 0.02)
     assert planner.detectable(once, 180) > 0.1

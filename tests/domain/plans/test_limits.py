@@ -1,12 +1,15 @@
 """Every limit and level of every tier, at its number and one later, and where the verbs ask for it."""
 
+import comparing
 import make
 import pytest
 
 from domain.campaigns import reviews
 from domain.campaigns import service as campaigns
+from domain.experiments import drafts
+from domain.experiments.rules import Settings
 from domain.plans import service as plans
-from domain.plans.catalog import AI_CONTENT, BROADCASTS, FEATURES, LIMITS, TEMPLATES, Tier
+from domain.plans.catalog import AB_TESTS, AI_CONTENT, ANALYTICS, BROADCASTS, FEATURES, LIMITS, TEMPLATES, Tier
 from domain.templates import service as templates
 from kernel import db
 from kernel.errors import PlanLimit
@@ -172,3 +175,31 @@ def test_one_of_too_many_templates_works_only_in_the_place_of_another(tenants):
         templates.change(session, made[2].id, actor="t", content=None, active=True)
         with pytest.raises(PlanLimit):
             templates.change(session, made[0].id, actor="t", content=None, active=True)
+
+
+def test_what_a_draft_from_before_a_downgrade_wants_is_asked_for_again_at_its_approval(tenants):
+    with db.tenant_session(tenants.a) as session:
+        make.sender(session)
+        make.member(session, "a@example.org")
+        compared, parent = make.drafted(session)
+        chosen = Settings(weights=(1, 1))
+        revision = drafts.write(
+            session, compared.id, variants=[comparing.B], settings=chosen, parent_id=parent.id, actor="t"
+        )
+        best, of_best = make.drafted(session)
+        window = {"per_member": True, "send_time": "best", "window_hours": 4}
+        campaigns.schedule(session, best.id, actor="t", at="2030-01-01T09:00", time_zone="Europe/Berlin", **window)
+        asked = ((compared.id, revision, AB_TESTS), (best.id, of_best, ANALYTICS))
+    on(tenants.a, "professional")
+    for campaign_id, seen, feature in asked:
+        with db.tenant_session(tenants.a) as session, pytest.raises(PlanLimit) as refused:
+            make.approve(session, campaign_id, seen)
+        complete(refused, feature, Tier.PROFESSIONAL)
+        assert refused.value.extra["lifted_by"] == "business"
+    with db.tenant_session(tenants.a) as session:
+        plain = drafts.clear(session, compared.id, parent_id=revision.id, actor="t")
+        make.approve(session, compared.id, plain)
+        assert broadcasts(session) == (1, 1)
+    on(tenants.a, "business")
+    with db.tenant_session(tenants.a) as session:
+        make.approve(session, best.id, of_best)

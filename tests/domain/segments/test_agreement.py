@@ -28,7 +28,7 @@ MOMENT = Moment(NOW, ZONE)
 WORDS = ["a", "ab", "ba", "%", "ä", "A"]
 OTHER = UUID(int=9)  # the segment of those who left
 TOPICS = ["trial", "course", "offer"]
-DOMAINS = ["x.example", "y.example"]
+DOMAINS = ["x.example", "xn--mller-kva.example"]
 TEXT_FIELDS = ["external_id", "first_name", "last_name", "language", "favourite_course"]
 TEXT_OPS = ["is", "contains", "starts_with"]
 DAY_FIELDS = ["joined_on", "left_on", "last_visit_at"]
@@ -42,7 +42,26 @@ words, days = st.sampled_from(WORDS), st.sampled_from([0, 1, 2, 30])
 instants = st.sampled_from(EDGES)
 dates = instants.map(lambda at: at.astimezone(ZONE).date())
 some_days = st.none() | days
-ATTRIBUTES = [1, 0, -1, 0.1, 2.5, 10**20, True, False, "a", "ab", "2026-03-01", "2026-13-01", "1", None, [1], {}]
+ATTRIBUTES = [
+    1,
+    0,
+    -1,
+    0.1,
+    2.5,
+    10**20,
+    2**53 + 1,
+    True,
+    False,
+    "a",
+    "ab",
+    "2026-03-01",
+    "2026-13-01",
+    "2026-02-29",
+    "1",
+    None,
+    [1],
+    {},
+]
 
 
 def maybe(strategy):
@@ -70,7 +89,7 @@ leaves = st.one_of(
          op=st.sampled_from(["in_last_days", "before_last_days"])),
     leaf("attribute", name=st.just("k"), kind=st.just("text"), op=st.sampled_from(["is", "contains"]), value=words),
     leaf("attribute", name=st.just("k"), kind=st.just("number"), op=st.sampled_from(["is", "at_least", "at_most"]),
-         value=st.sampled_from([0.0, 0.1, 1.0, 2.5, -1.0, 1e20])),
+         value=st.sampled_from([0.0, 0.1, 1.0, 2.5, -1, 1e20, 2**53 + 1, 2.0**53])),
     leaf("attribute", name=st.just("k"), kind=st.just("flag"), op=st.just("is"), value=st.booleans()),
     leaf("attribute", name=st.just("k"), kind=st.just("day"), op=st.sampled_from(["is", "at_least", "at_most"]),
          value=st.sampled_from(["2026-03-01", "2026-03-02"])),
@@ -78,14 +97,15 @@ leaves = st.one_of(
     leaf("tag", any_of=some_words),
     leaf("contact", channel=channels),
     leaf("contact", channel=st.just("email"),
-         domains=st.lists(st.sampled_from([*DOMAINS, "X.Example"]), min_size=1, max_size=2)),
+         domains=st.lists(st.sampled_from([*DOMAINS, "X.Example", "müller.example"]), min_size=1, max_size=2)),
     leaf("consent", channel=channels, purpose=st.sampled_from(["marketing", "tracking"]),
          state=st.sampled_from(["granted", "withdrawn", "pending"])),
     leaf("activity", kind=maybe(words), subject=maybe(words), in_last_days=some_days, op=compare,
          count=st.integers(0, 3)),
-    leaf("purchase", product=maybe(words), in_last_days=some_days, op=compare, amount=st.integers(0, 3)),
+    leaf("purchase", product=maybe(words), in_last_days=some_days, op=compare,
+         amount=st.sampled_from([0, 1, 2, 3, 2**53 - 1])),
     leaf("purchase", product=maybe(words), in_last_days=some_days, op=compare, measure=st.just("sum"),
-         amount=st.sampled_from([0, 100, 150, 300]), currency=st.sampled_from(["EUR", "CHF"])),
+         amount=st.sampled_from([0, 100, 150, 300, 2**53 - 1]), currency=st.sampled_from(["EUR", "CHF"])),
     leaf("purchase", product=maybe(words), op=compare, measure=st.just("days_since"), amount=days),
     leaf("insight", key=st.just("topic"), any_of=maybe(st.lists(st.sampled_from(TOPICS), min_size=1, max_size=2))),
     leaf("insight", key=st.just("absent_until")),
@@ -188,7 +208,7 @@ def store(session, tenant_id: UUID, facts: Facts, campaigns: dict[UUID, UUID]) -
         session.add(
             Message(
                 **own, id=new_id(), campaign_id=campaigns[got.campaign_id], channel="email", language="de",
-                state="sent", approval_hash="", accepted_at=got.received,
+                state="sent" if got.received else "bounced", approval_hash="", accepted_at=got.received or NOW,
                 first_opened_at=got.opened, first_clicked_at=got.clicked,
             )
         )  # fmt: skip
@@ -244,7 +264,10 @@ def test_the_statement_and_the_evaluator_agree(crowd, rule):
         {"type": "attribute", "name": "k", "kind": "flag", "op": "is", "value": True},
         {"type": "attribute", "name": "k", "kind": "day", "op": "at_most", "value": "2026-12-31"},
         {"type": "attribute", "name": "k", "kind": "text", "op": "contains", "value": "a"},
-        {"type": "contact", "channel": "email", "domains": ["X.EXAMPLE"]},
+        *(
+            {"type": "contact", "channel": "email", "domains": [d]}
+            for d in ("X.EXAMPLE", "@x.example", "Müller.example")
+        ),
         *(
             {"type": "consent", "channel": "email", "purpose": "marketing", "state": s}
             for s in ("granted", "withdrawn")
@@ -341,6 +364,33 @@ def test_depth_and_size_have_a_limit():
         endless = {"type": "not", "rule": endless}
     with pytest.raises(Invalid):
         rules.read(endless)
+
+
+def test_a_day_is_one_of_the_calendar():
+    def in_calendar(text):
+        try:
+            return bool(date.fromisoformat(text))
+        except ValueError:
+            return False
+
+    years = (0, 1, 4, 100, 400, 1900, 2000, 2023, 2024, 2100, 9999)
+    some = [f"{y:04}-{m:02}-{d:02}" for y in years for m in range(14) for d in range(33)]
+    assert [each for each in some if rules.is_day(each) != in_calendar(each)] == []
+    assert not any(map(rules.is_day, ("2026-1-5", "20260105", "2026-01-05\n", " 2026-01-05", "２０２６-01-05")))
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ({"value": float("inf")}, "a finite number"),
+        ({"value": [1]}, "a finite number"),
+    ],
+    ids=str,
+)
+def test_what_is_wrong_with_a_value_is_said_of_the_value(rule, words):
+    with pytest.raises(Invalid, match=words) as refusal:
+        rules.read({"type": "attribute", "name": "k", "kind": "number", "op": "is"} | rule)
+    assert refusal.value.extra["field"] == "rules.attribute.value"
 
 
 def test_days_are_those_of_the_tenants_clock():

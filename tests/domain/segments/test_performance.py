@@ -98,6 +98,19 @@ def test_what_comes_late_is_counted_on_its_day_and_what_is_older_stays(known, fr
         assert (again.converted, again.revenue_minor, again.members) == (counted, 500, day.members)
 
 
+def test_a_day_whose_members_all_left_counts_nobody(known):
+    tenant_id, segment_id, members, (ours, _) = known
+    with db.tenant_session(tenant_id) as session:
+        bought(session, tenant_id, ours, members[0], NOW)
+    (before,) = measured(tenant_id, segment_id, NOW.date(), NOW.date())
+    assert (before.received, before.converted, before.revenue_minor) == (2, 1, 500)
+    with db.tenant_session(tenant_id) as session:
+        for member_id in members[:2]:
+            membership.take(session, segment_id, member_id, actor="t")
+    (after,) = measured(tenant_id, segment_id, NOW.date(), NOW.date())
+    assert (after.members, after.campaigns, after.received, after.converted, after.revenue_minor) == (0, 0, 0, 0, 0)
+
+
 def test_looking_again_within_a_minute_measures_nothing(known):
     tenant_id, segment_id, *_ = known
     asked = []

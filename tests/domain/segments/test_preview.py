@@ -88,7 +88,7 @@ def test_what_nearly_everybody_is_may_be_more_than_how_many_seem_to_be_there(lar
 
 def test_whom_next_to_nobody_of_the_sample_is_like_everybody_is_asked(large, tenants, monkeypatch):
     with db.tenant_session(large) as session:
-        rare = session.execute(select(Member).where(Member.draw > DRAWS // 2).limit(3)).scalars().all()
+        rare = session.execute(select(Member).where(Member.draw > DRAWS * 3 // 4).limit(3)).scalars().all()
         for member in rare:
             member.tags = ["rare"]
         session.flush()

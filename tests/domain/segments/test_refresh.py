@@ -401,6 +401,17 @@ def test_rules_that_cannot_be_asked_any_more_say_so_and_others_go_on(ours):
         assert segments.get(session, broken).problem is None
 
 
+def test_a_segment_by_hand_does_not_keep_the_worker_awake(ours, frozen_clock):
+    """It has no rules that could be due: a mark in the past would ring for it for ever."""
+    frozen_clock(datetime(2026, 3, 28, 12, tzinfo=UTC))
+    by_hand = segment(ours, None, "static", "Hand")
+    segment(ours)
+    run(ours)
+    with db.tenant_session(ours) as session:
+        assert segments.get(session, by_hand).due_at is None
+        assert session.get_one(TenantDue, (ours, membership.DUE)).next_due_at == datetime(2026, 3, 28, 23, tzinfo=UTC)
+
+
 def test_a_quiet_tenant_is_looked_at_once_a_day(ours, frozen_clock):
     start = datetime(2026, 3, 28, 12, tzinfo=UTC)
     frozen_clock(start)

@@ -199,3 +199,18 @@ def test_a_rule_of_no_known_type_is_refused_with_the_types_that_there_are(wrong,
     with pytest.raises(Invalid) as refused:
         rules.read(wrong)
     assert words in str(refused.value)
+
+
+def test_a_segment_says_itself_which_statuses_it_means(tenants):
+    with db.tenant_session(tenants.a) as session:
+        for status in ("active", "paused", "left", "prospect"):
+            make.member(session, f"{status}@mail.example", status=status, tags=["yoga"])
+        yoga = dynamic(session)
+        assert yoga.member_count == 4
+        of_segment = {"kind": "segments", "segments": [str(yoga.id)]}
+        by_hand = {"kind": "selected", "member_ids": [str(id_) for id_ in session.execute(select(Member.id)).scalars()]}
+        assert [selection.count(session, each) for each in (of_segment, by_hand)] == [4, 4]
+        assert selection.count(session, of_segment | {"statuses": ["left"]}) == 1
+        assert selection.count(session, {"kind": "all_members"}) == 2
+    assert "Status ehemalig" in selection.sentence(of_segment | {"statuses": ["left"]}, "de")
+    assert "tatus" not in selection.sentence(of_segment, "en") + selection.sentence({"kind": "all_members"}, "de")

@@ -235,6 +235,36 @@ def test_quiet_hours_and_the_cap_make_a_step_wait_and_never_drop_it(studio):
         assert len(claim.claim(session, work, owner=new_id(), lease_seconds=9, size=9).messages) == 1
 
 
+def test_steps_reach_a_member_in_their_order_although_nothing_lies_between_them(studio):
+    with db.tenant_session(studio) as session:
+        sequence_id = live(session, message("a"), message("b"), message("c"))
+        steps = {key: UUID(each) for key, each in service.get(session, sequence_id).campaigns.items()}
+        one = make.member(session, "one@example.org").id
+    enrol(studio, sequence_id, one)
+    move(studio)
+
+    def claimed(step: str) -> int:
+        with db.tenant_session(studio) as session:
+            session.execute(text("UPDATE message SET not_before = now() WHERE state = 'deferred'"))
+            campaign = campaigns.get(session, steps[step])
+            return len(supply.slice_of(session, campaign, owner=new_id(), lease_seconds=9, size=9).messages)
+
+    assert (claimed("c"), claimed("b")) == (0, 0)
+    assert got(studio, sequence_id) == [
+        ("a", "pending", None), ("b", "deferred", "earlier_step"), ("c", "deferred", "earlier_step"),
+    ]  # fmt: skip
+    assert (claimed("a"), claimed("b")) == (1, 0)
+    with db.tenant_session(studio) as session:
+        session.execute(text("UPDATE message SET state = 'sent' WHERE state = 'claimed'"))
+    assert (claimed("c"), claimed("b")) == (0, 1)
+    with db.tenant_session(studio) as session:
+        waits = session.execute(text("SELECT not_before - now() < '5 minutes' FROM message WHERE state = 'deferred'"))
+        assert waits.scalars().all() == [True]
+        assert session.execute(text("SELECT count(*) FROM message_event")).scalar_one() == 0
+        campaigns.hold(session, steps["b"], reason="held")  # who is held keeps nobody waiting for ever
+    assert claimed("c") == 1
+
+
 def test_a_sequence_whose_segment_is_gone_is_paused_and_says_why(studio):
     rule = {"type": "tag", "any_of": ["x"]}
     with db.tenant_session(studio) as session:

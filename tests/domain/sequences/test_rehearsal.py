@@ -21,7 +21,7 @@ from domain.delivery import hours as quiet
 from domain.delivery.hours import Hours
 from domain.sequences import definition, members, rehearsal, service
 from domain.sequences.course import Position
-from domain.sequences.rehearsal import Subject
+from domain.sequences.rehearsal import House, Subject
 from kernel import clock, db
 from kernel.errors import Invalid
 from kernel.ids import new_id
@@ -37,21 +37,45 @@ def somebody(zone: str = "Europe/Berlin", **fields) -> Subject:
 
 
 def test_it_says_the_local_time_over_the_change_of_clocks_and_the_quiet_hours():
-    version = definition.read(
-        wanted(message("a"), delay("d", days=1), message("b"), delay("h", hours=24), message("c"))
-    )
+    version = definition.read(wanted(message("a"), delay("d", days=1), message("b"), delay("h", hours=2), message("c")))
     start = datetime(2027, 3, 27, 20, 30, tzinfo=BERLIN)
-    found = rehearsal.play(version, somebody(), start, start + timedelta(days=9), BERLIN, NIGHT)
+    found = rehearsal.play(version, somebody(), start, start + timedelta(days=9), House(BERLIN, NIGHT))
     sent = [
         (each.step, each.local, each.sent_at.astimezone(BERLIN).isoformat()) for each in found if each.kind == "message"
     ]
     assert sent == [
-        ("a", "2027-03-27T20:30+01:00", "2027-03-28T08:00:00+02:00"),
-        ("b", "2027-03-28T20:30+02:00", "2027-03-29T08:00:00+02:00"),
-        ("c", "2027-03-29T20:30+02:00", "2027-03-30T08:00:00+02:00"),
+        ("a", "2027-03-28T08:00+02:00", "2027-03-28T08:00:00+02:00"),
+        ("b", "2027-03-29T08:00+02:00", "2027-03-29T08:00:00+02:00"),
+        ("c", "2027-03-29T10:00+02:00", "2027-03-29T10:00:00+02:00"),
     ]
-    assert found[1].why["de"] == "Ruhezeit: geht um 2027-03-28T08:00+02:00 hinaus."
-    assert [each.kind for each in found if each.kind != "message"] == ["enrolled", "wait", "wait", "completed"]
+    assert (found[1].step, found[1].why["de"]) == ("a", "Ruhezeit: geht um 2027-03-28T08:00+02:00 hinaus.")
+    assert [each.kind for each in found if each.kind != "message"] == ["enrolled", "wait", "wait", "wait", "completed"]
+
+
+def test_after_a_night_steps_come_as_far_apart_as_they_were_meant_to_and_not_all_at_once():
+    version = definition.read(
+        wanted(message("a"), delay("d", hours=1), message("b"), delay("e", hours=1), message("c", channel="sms"))
+    )
+    start = datetime(2027, 3, 26, 22, 0, tzinfo=BERLIN)
+    found = rehearsal.play(version, somebody(), start, start + timedelta(days=9), House(BERLIN, NIGHT))
+    assert [each.local for each in found if each.kind == "message"] == [
+        f"2027-03-27T{hour}:00+01:00" for hour in ("08", "09", "10")
+    ]
+
+
+def test_the_frequency_cap_lets_a_message_out_when_the_claim_would_and_keeps_the_order():
+    version = definition.read(wanted(message("a"), delay("d", days=1), message("b"), message("c")))
+    start = datetime(2027, 1, 4, 9, 0, tzinfo=BERLIN)
+    before = somebody()
+    capped = Subject(before.member, BERLIN, {}, {}, earlier=(start - timedelta(days=6, hours=21),))
+    found = rehearsal.play(version, capped, start, start + timedelta(days=9), House(BERLIN, NIGHT, (1, 7)))
+    sent = [(each.step, each.sent_at) for each in found if each.kind == "message"]
+    assert sent == [
+        ("a", start + timedelta(hours=6)),
+        ("b", datetime(2027, 1, 11, 15, 0, tzinfo=BERLIN)),
+        ("c", datetime(2027, 1, 18, 15, 0, tzinfo=BERLIN)),
+    ]
+    assert found[1].why["en"] == "Frequency cap: goes out at 2027-01-04T15:00+01:00."
 
 
 def test_what_somebody_does_and_the_tags_that_steps_set_decide():
@@ -68,7 +92,7 @@ def test_what_somebody_does_and_the_tags_that_steps_set_decide():
     start = datetime(2027, 1, 1, 9, tzinfo=UTC)
 
     def steps(subject: Subject) -> list[str | None]:
-        found = rehearsal.play(version, subject, start, start + timedelta(days=9), BERLIN, NONE)
+        found = rehearsal.play(version, subject, start, start + timedelta(days=9), House(BERLIN, NONE))
         return [each.step or each.kind for each in found if each.kind in {"message", "exit", "completed"}]
 
     reader = somebody()
@@ -87,7 +111,7 @@ def test_the_example_of_the_document_runs():
         (reader, [("welcome", "2027-03-26T09:00+01:00"), ("trial", "2027-04-05T09:00+02:00")]),
         (somebody(), [("welcome", "2027-03-26T09:00+01:00"), ("reminder", "2027-03-29T10:00+02:00")]),
     ):
-        found = rehearsal.play(version, subject, start, start + timedelta(days=99), BERLIN, NIGHT)
+        found = rehearsal.play(version, subject, start, start + timedelta(days=99), House(BERLIN, NIGHT))
         assert [(each.step, each.local) for each in found if each.kind == "message"] == sent
 
 
@@ -164,11 +188,16 @@ steps_of = st.lists(
 
 
 @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(steps_of, st.integers(0, 24 * 8), st.sampled_from(["Europe/Berlin", "America/New_York", None]))
-def test_it_is_what_then_happens(tenants, frozen_clock, made, hours, zone):
+@given(
+    steps_of, st.integers(0, 24 * 8), st.sampled_from(["Europe/Berlin", "America/New_York", None]), st.booleans(),
+)  # fmt: skip
+def test_it_is_what_then_happens(tenants, frozen_clock, made, hours, zone, night):
     start = datetime(2027, 3, 24, 9, 0, tzinfo=UTC) + timedelta(hours=hours)
     frozen_clock(start)
     ready(tenants.a)
+    if night:
+        with db.tenant_session(tenants.a) as session:
+            session.execute(text("UPDATE tenant SET quiet_from = '19:30', quiet_until = '08:00'"))
     steps = [message("first"), *(make_step(f"k{n}") for n, make_step in enumerate(made))]
     until = start + timedelta(days=40)
     with db.tenant_session(tenants.a) as session:
@@ -185,6 +214,7 @@ def test_it_is_what_then_happens(tenants, frozen_clock, made, hours, zone):
     walk(tenants.a, until, happened.freeze)
     happened.note()
     assert happened.sent == [(each.step, each.at) for each in foretold if each.kind == "message"]
+    assert all(each.sent_at == each.at for each in foretold if each.kind == "message")
     with db.tenant_session(tenants.a) as session:
         service.archive(session, sequence_id, actor=ACTOR)
 

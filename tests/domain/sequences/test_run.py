@@ -129,6 +129,14 @@ def test_opt_outs_complaints_bounces_goals_erasure_and_people_end_it(studio, fro
         taken: ("exited", "manual"), stays: ("completed", None),
     }  # fmt: skip
     assert [step for step, *_ in got(studio.a, sequence_id)].count("b") == 1
+    for left in (stopped, angry, dead, bought, converted, taken):  # what nobody handed over stays here
+        assert got(studio.a, sequence_id, left) == [("a", "cancelled", "left_sequence")]
+    assert got(studio.a, sequence_id, stays) == [("a", "pending", None), ("b", "pending", None)]
+    with db.tenant_session(studio.a) as session:
+        told = session.execute(
+            text("SELECT kind, count(*) FROM message_event WHERE reason = 'left_sequence' GROUP BY 1")
+        )
+        assert told.all() == [("cancelled", 6)]
 
 
 def test_who_may_not_be_written_to_has_a_row_that_says_why(studio):
@@ -294,6 +302,51 @@ def test_triggers_let_in_whom_they_mean_when_it_is_committed(studio, frozen_cloc
     entered = {name: {row.member_id for row in places(studio.a, each)} for name, each in ids.items()}
     assert entered == {"new": {new}, "tag": {old}, "visit": {new}, "any": {old}, "card": set()}
     assert len(got(studio.a, ids["new"])) == 1
+
+
+def test_only_what_happens_while_it_is_live_lets_anybody_in_however_late_it_is_read(studio):
+    def entered(sequence_id: UUID) -> set[str | None]:
+        with db.tenant_session(studio.a) as session:
+            return {audience.get(session, row.member_id).first_name for row in places(studio.a, sequence_id)}
+
+    def comes(name: str) -> None:
+        people(studio.a, 1, prefix=name, first_name=name)
+
+    with db.tenant_session(studio.a) as session:
+        first = live(session, message("a"), name="first", trigger={"type": "member_created"})
+    comes("early")
+    with db.tenant_session(studio.a) as session:
+        second = live(session, message("a"), name="second", trigger={"type": "member_created"})
+    comes("both")
+    with db.tenant_session(studio.a) as session:
+        service.pause(session, first, actor=ACTOR)
+    comes("paused")
+    with db.tenant_session(studio.a) as session:
+        service.resume(session, first, actor=ACTOR)
+    comes("after")
+    with db.tenant_session(studio.a) as session:
+        service.pause(session, first, actor=ACTOR)
+        tag = {"type": "tag_added", "tag": "x"}
+        service.change(session, second, actor=ACTOR, wanted=wanted(message("a"), trigger=tag))
+        publish(session, second)
+    comes("last")
+    move(studio.a)
+    assert entered(first) == {"early", "both", "after"}
+    assert entered(second) == {"both", "paused", "after"}
+    assert got(studio.a, first) == []
+    with db.tenant_session(studio.a) as session:
+        service.resume(session, first, actor=ACTOR)
+    move(studio.a)
+    assert len(got(studio.a, first)) == 3
+    with db.tenant_session(studio.a) as session:
+        for sequence_id in (first, second):
+            service.pause(session, sequence_id, actor=ACTOR)
+    for _ in range(2):  # the first reads what is left, the second sees that nothing is
+        move(studio.a)
+    comes("nobody")
+    with db.tenant_session(studio.a) as session:  # all was read: nothing is written down any more
+        assert session.execute(text("SELECT count(*) FROM member_change")).scalar_one() == 0
+        assert session.execute(text("SELECT count(*) FROM change_position")).scalar_one() == 0
 
 
 def test_days_come_round_on_each_members_own_clock_over_the_change_of_clocks(studio, frozen_clock):

@@ -5,13 +5,16 @@ from datetime import UTC, datetime, timedelta
 
 import make
 import pytest
+import walking
 from sqlalchemy import select, text
 
 from ariia.tasks import plans as tasks
 from domain.campaigns import service as campaigns
+from domain.plans import catalog
 from domain.plans import service as plans
 from domain.plans.catalog import BROADCASTS, TEMPLATES, Tier
 from domain.segments import service as segments
+from domain.sequences import service as sequences
 from domain.templates import service as templates
 from domain.tiers import service as tiers
 from kernel import clock, db
@@ -184,6 +187,27 @@ def test_live_sequences_stop_with_the_plan_and_no_upgrade_starts_them(filled):
             assert (row.status, row.stop_reason) == (status, "plan" if status == "paused" else None)
 
 
+def test_a_sequence_that_starts_while_the_tier_changes_is_stopped_by_the_change(filled):
+    with db.tenant_session(filled.a) as session:
+        session.get_one(Tenant, filled.a).tier = Tier.ENTERPRISE
+
+    def changed():
+        with db.tenant_session(filled.a) as session:
+            tiers.change(session, Tier.BUSINESS, reason="r", actor="operator")
+
+    with ThreadPoolExecutor(1) as pool:
+        with db.tenant_session(filled.a) as session:
+            sequence_id = walking.live(session, walking.message("hello"))
+            change = pool.submit(changed)
+            with pytest.raises(TimeoutError):  # it waits, however long
+                change.result(0.3)
+        change.result()
+    with db.tenant_session(filled.a) as session:
+        assert sequences.get(session, sequence_id).status == "paused"
+        with pytest.raises(PlanLimit):
+            sequences.resume(session, sequence_id, actor="t")
+
+
 def test_a_segment_that_others_refer_to_stops_too(filled):
     with db.tenant_session(filled.a) as session:
         newest = session.execute(select(Segment.id).where(Segment.name == "S4")).scalar_one()
@@ -202,6 +226,9 @@ def test_what_is_made_while_the_tier_changes_is_refused_or_stopped_never_forgott
     def made(n):
         try:
             with db.tenant_session(filled.a) as session:
+                if n % 2:
+                    segments.create(session, name=f"P{n}", kind="static", actor="t")
+                    return None
                 templates.create(session, name=f"P{n}", description=None, kind="email", content=make.email(), actor="t")
         except PlanLimit as refused:
             return refused.extra["allowed"]
@@ -215,6 +242,52 @@ def test_what_is_made_while_the_tier_changes_is_refused_or_stopped_never_forgott
         jobs = [pool.submit(changed if n == 4 else made, n) for n in range(24)]
         answers = [job.result() for n, job in enumerate(jobs) if n != 4]
         jobs[4].result()
-    assert set(answers) <= {None, 10}
+    assert set(answers) <= {None, 3, 10}
     with db.tenant_session(filled.a) as session:
         assert len(working(session, Template)) == 10
+        assert len(working(session, Segment)) == 3
+
+
+def test_a_segment_that_rests_by_the_plan_pauses_what_asks_it_until_it_lives_again(tenants, monkeypatch):
+    """A plan that has sequences and fewer segments than there are."""
+    monkeypatch.setattr(catalog.Feature, "level", lambda _feature, _tier: "yes")
+    walking.ready(tenants.a)
+    with db.tenant_session(tenants.a) as session:
+        made = [segments.create(session, name=f"S{n}", kind="static", actor="t") for n in range(4)]
+        outer = {"type": "segment", "segment_id": str(made[3].id)}
+        around = segments.create(session, name="around", kind="dynamic", rule=outer, actor="t")
+        trigger = {"type": "segment_joined", "segment_id": str(made[3].id)}
+        asks = {
+            "type": "condition",
+            "key": "c",
+            "test": {"type": "rule", "rule": {**outer, "segment_id": str(around.id)}},
+        }
+        stays = {"type": "segment_joined", "segment_id": str(made[0].id)}
+        steps = {
+            "trigger": (trigger, [walking.message("a")]),
+            "condition": (None, [asks, walking.message("a")]),
+            "other": (stays, [walking.message("a")]),
+        }
+        ids = {name: walking.live(session, *some, name=name, trigger=entry) for name, (entry, some) in steps.items()}
+
+    def state(session):
+        return {name: sequences.get(session, each) for name, each in ids.items()}
+
+    with db.tenant_session(tenants.a) as session:
+        seen = tiers.preview(session, Tier.PROFESSIONAL)
+        assert {thing.name for thing in seen.stops} == {"S3", "around", "trigger", "condition"}
+        tiers.change(session, Tier.PROFESSIONAL, reason="cheaper", actor="operator")
+    with db.tenant_session(tenants.a) as session:
+        found = state(session)
+        assert {name: row.status for name, row in found.items()} == {
+            "trigger": "paused", "condition": "paused", "other": "live",
+        }  # fmt: skip
+        assert (found["trigger"].stop_reason or "").startswith("the segment 'S3' is inactive by the plan")
+        for name in ("trigger", "condition"):
+            with pytest.raises(Conflict, match="is inactive; activate it") as refused:
+                sequences.resume(session, ids[name], actor="t")
+            assert refused.value.code == "segment_missing"
+        tiers.change(session, Tier.ENTERPRISE, reason="dearer", actor="operator")
+        for name in ("trigger", "condition"):
+            sequences.resume(session, ids[name], actor="t")
+        assert {row.status for row in state(session).values()} == {"live"}

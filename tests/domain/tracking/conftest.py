@@ -1,7 +1,9 @@
 """Tracked messages that were sent, and hits on them."""
 
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import count
 from uuid import UUID
 
 import make
@@ -25,6 +27,8 @@ class Sent:
     tenant_id: UUID
     campaign_id: UUID
     ids: list[UUID]
+    accepted_at: datetime
+    ticks: Iterator[int] = field(default_factory=count)
 
     def keep(self, *found: Hit) -> None:
         """Bring hits into the database as the journal does."""
@@ -34,8 +38,8 @@ class Sent:
     def hit(
         self, kind: str = "opened", n: int = 0, *, link: int = 0, agent: str = PHONE, after: float = 60, **more
     ) -> Hit:
-        """A hit on the n-th message, `after` seconds after it was accepted."""
-        at = clock.now() + timedelta(seconds=after - 60)
+        """A hit on the n-th message, `after` seconds after it was accepted; a later one is later."""
+        at = self.accepted_at + timedelta(seconds=after, microseconds=next(self.ticks))
         flags = hits.METHODS[more.get("method", "GET")] | (hits.PREFETCH if more.get("prefetch") else 0)
         return Hit(
             self.tenant_id.bytes, self.ids[n].bytes, hits.KINDS.index(kind), flags, link,
@@ -73,11 +77,10 @@ def prepare(tenant_id: UUID, people: int, *, links: int = 4) -> Sent:
         ]  # fmt: skip
         if more:
             session.execute(insert(TrackedLink), more)
-        session.execute(
-            text("UPDATE message SET state = 'sent', accepted_at = clock_timestamp() - interval '1 minute'")
-        )
+        accepted_at = clock.now() - timedelta(minutes=1)
+        session.execute(text("UPDATE message SET state = 'sent', accepted_at = :at"), {"at": accepted_at})
         ids = list(session.execute(select(Message.id).order_by(Message.id)).scalars())
-    return Sent(tenant_id, campaign.id, ids)
+    return Sent(tenant_id, campaign.id, ids, accepted_at)
 
 
 @pytest.fixture

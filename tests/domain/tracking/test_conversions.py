@@ -37,6 +37,16 @@ def test_a_visit_belongs_to_its_message_and_its_link(sent):
     assert sent.events() == [("converted", "human", "purchase", 2)]
 
 
+def test_what_happened_before_the_message_went_out_does_not_belong_to_it(sent):
+    member, visit = member_of(sent), (sent.ids[0], 1)
+    second = timedelta(seconds=1)
+    early = Deed("early", "purchase", 1, "EUR", sent.accepted_at - second)
+    assert told(sent, early, visit=visit, member_id=member)[:3] == ("none", None, member)
+    assert told(sent, Deed("named", "purchase", 1, "EUR", early.at), message_id=sent.ids[1])[0] == "none"
+    at_once = Deed("at once", "purchase", 1, "EUR", sent.accepted_at)
+    assert told(sent, at_once, visit=visit)[:2] == ("visit", sent.ids[0])
+
+
 def test_the_first_report_of_an_order_stays_and_later_ones_change_nothing(sent):
     told(sent, message_id=sent.ids[0])
     assert told(sent, Deed("order-1", "purchase", 1, "USD"), message_id=sent.ids[1])[1:] == (

@@ -14,7 +14,7 @@ from sqlalchemy import event, func, select, text
 from domain.webhooks import feed, service
 from kernel import db
 from kernel.ids import new_id
-from models import DomainEvent, Message, WebhookDelivery
+from models import DomainEvent, Message, MessageEvent, WebhookDelivery
 from tests.domain.webhooks.rounds import deliver
 
 _HAPPENED = text("""
@@ -148,6 +148,23 @@ def test_machines_that_open_are_not_told(tenants, receiver, listen):
     assert receiver.got == []
 
 
+def test_a_click_that_may_still_turn_out_to_be_a_scanners_waits(tenants, receiver, listen):
+    """A gateway follows the first link like a person; only its next ones give it away, within 15 seconds."""
+    listen(tenants.a, "crm.campaign.recipient.*")
+    ledger = Ledger(tenants.a)
+    person, gateway, behind = ledger.message(), ledger.message(), ledger.message()
+    ledger.happened(person, "clicked")
+    ledger.happened(gateway, "opened", "clicked", ago=timedelta(0))
+    ledger.happened(behind, "sent", ago=timedelta(0))
+    rounds(tenants.a)
+    assert [got.aggregate for got in receiver.got] == [str(person)]
+    with db.tenant_session(tenants.a) as session:
+        seen = session.execute(select(MessageEvent.id).where(MessageEvent.message_id == gateway)).scalars().all()
+        session.execute(text("SELECT mark_hits(:ids, :reasons)"), {"ids": seen, "reasons": ["burst"] * len(seen)}).all()
+    rounds(tenants.a)
+    assert [got.aggregate for got in receiver.got] == [str(person), str(behind)]
+
+
 def test_an_event_of_a_slow_transaction_is_not_missed(tenants, receiver, listen):
     listen(tenants.a, "crm.campaign.recipient.*")
     ledger = Ledger(tenants.a)
@@ -253,7 +270,7 @@ def test_the_ledger_is_read_by_index(tenants, subscribe):
             text("EXPLAIN " + str(feed._READ)),
             {
                 "tenant": tenants.a, "endpoint": new_id(), "mark": 2**40, "after": UUID(int=0), "oldest": 2**41,
-                "kinds": ["sent"], "most": 500, "prefix": "x",
+                "kinds": ["sent"], "most": 500, "prefix": "x", "young": UUID(int=0),
             },
         ).scalars().all()  # fmt: skip
     assert any("ix_message_event_xid" in line for line in plan), plan
