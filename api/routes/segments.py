@@ -41,7 +41,7 @@ from domain.campaigns.lifecycle import TABLE, Status, Verb
 from domain.identity.service import Principal
 from domain.plans import service as plans
 from domain.plans.catalog import ANALYTICS
-from domain.segments import attributes, export, membership, moment, performance, preview, tree, vocabulary
+from domain.segments import export, membership, moment, named, performance, preview, tree, vocabulary
 from domain.segments import rules as language
 from domain.segments import service as segments
 from domain.segments.service import Affected
@@ -149,7 +149,7 @@ def preview_rules(payload: RulesIn, session: TenantSession, _who: Reader) -> Loo
     """Count and sample whom unsaved rules mean, and say them as a sentence; quick enough to ask while typing."""
     found = preview.look(session, payload.rules, quick=payload.quick)
     sample = [PersonOut.of(member) for member in found.sample]
-    warnings = list(attributes.problems(session, language.read(payload.rules)))
+    warnings = list(named.problems(session, language.read(payload.rules)))
     return LookOut(
         count=found.count, exact=found.exact, low=found.low, high=found.high, sample=sample,
         sentence=_sentences(session, payload.rules), warnings=warnings,

@@ -9,7 +9,6 @@ from sqlalchemy.orm import Session
 
 from domain.segments import moment, preview, resolve, rules
 from kernel import db
-from kernel.errors import Invalid
 from models import Member
 
 _NAMED = 3  # how many known names an answer offers
@@ -20,32 +19,17 @@ WHERE m.tenant_id = :tenant AND m.draw < :width ORDER BY 1
 """)
 
 
-def check(session: Session, rule: Any) -> None:
-    """Refuse a rule on an attribute that no member has, or has as another kind; raises Invalid with what is near.
+def problems(session: Session, rule: Any) -> Iterator[str]:
+    """Yield what is wrong with the attributes that a checked rule asks for, one by one, each once.
 
     While a tenant has no member nothing is known, and every name may come.
     """
-    for problem in problems(session, rule):
-        raise Invalid("rules", problem)
-
-
-def problems(session: Session, rule: Any) -> Iterator[str]:
-    """Yield what is wrong with the attributes that a checked rule asks for, one by one, each once."""
-    asked = dict.fromkeys((each.name, each.kind) for each in _attributes(rule))
+    asked = dict.fromkeys((each.name, each.kind) for each in rules.each(rule) if isinstance(each, rules.AttributeRule))
     if not asked or not session.execute(select(_anybody(session))).scalar_one():
         return
     for name, kind in asked:
         if not _is_known(session, name, kind):
             yield _words(session, name, kind)
-
-
-def _attributes(rule: Any) -> Iterator[rules.AttributeRule]:
-    waiting = [rule]
-    while waiting:
-        each = waiting.pop()
-        if isinstance(each, rules.AttributeRule):
-            yield each
-        waiting += reversed(rules.inner(each))
 
 
 def _anybody(session: Session) -> Any:

@@ -5,7 +5,7 @@ Every condition is true or false for a member, never unknown: what a member does
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self
@@ -325,13 +325,16 @@ def as_json(rule: Any) -> dict[str, Any]:
 
 def segments_of(rule: Any) -> set[UUID]:
     """Return the segments that a rule refers to."""
-    found, waiting = set(), [rule]
+    return {found.segment_id for found in each(rule) if isinstance(found, SegmentRule)}
+
+
+def each(rule: Any) -> Iterator[Any]:
+    """Yield a rule and all that stand in it, outer ones first, in their order."""
+    waiting = [rule]
     while waiting:
-        each = waiting.pop()
-        if isinstance(each, SegmentRule):
-            found.add(each.segment_id)
-        waiting += inner(each)
-    return found
+        found = waiting.pop()
+        yield found
+        waiting += reversed(inner(found))
 
 
 def inner(rule: Any) -> list[Any]:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from domain.audit import service as audit
 from domain.plans import service as plans
 from domain.plans.catalog import SEGMENTS
-from domain.segments import attributes, membership, moment, preview, refresh, resolve, rules, sentences, tree
+from domain.segments import membership, moment, named, preview, refresh, resolve, rules, sentences, tree
 from domain.segments.compile import any_of
 from domain.webhooks import events
 from kernel import clock, db
@@ -275,7 +275,7 @@ def _checked(session: Session, kind: str, rule: Any, own: UUID) -> dict[str, Any
         raise Invalid("rules", f"a {kind} segment needs them")
     read = rules.read(rule)
     resolve.Resolver(session, moment.of(session)).condition(read, above=(own,))
-    attributes.check(session, read)
+    named.check(session, read)
     return tree.named(rules.as_json(read))
 
 

@@ -13,7 +13,7 @@ from domain.campaigns import service as campaigns
 from domain.changes import service as changes
 from domain.plans import catalog
 from domain.plans import service as plans
-from domain.segments import attributes, moment
+from domain.segments import moment, named
 from domain.segments import resolve as segments
 from domain.sequences import course, definition, spans, step_campaigns
 from domain.sequences.course import Exit
@@ -348,7 +348,7 @@ def _checked(session: Session, wanted: Any) -> Definition:
     made = definition.read(wanted)
     _ask(session, made)
     for rule in made.fits():
-        attributes.check(session, rule)
+        named.check(session, rule)
     return made
 
 

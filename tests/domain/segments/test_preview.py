@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select, text
 from walking import ACTOR, live, message, ready
 
-from domain.segments import attributes, preview, rules
+from domain.segments import named, preview, rules
 from domain.segments import service as segments
 from domain.sequences import service, uses
 from kernel import db
@@ -166,7 +166,7 @@ def test_an_attribute_that_nobody_has_is_refused_with_the_names_that_are_near(te
     with db.tenant_session(tenants.a) as session:
         make.member(session, "a@example.org", attributes={"level": 3, "Studio": "S1", "since": "2026-01-02"})
         for good in (of("level"), of("Studio", "text"), of("since", "day"), of("since", "text")):
-            attributes.check(session, rules.read(good))
+            named.check(session, rules.read(good))
         for wrong, words in (
             (of("levle"), "did you mean 'level'?"),
             (of("studio", "text"), "did you mean 'Studio'?"),
@@ -213,3 +213,19 @@ def test_sequences_that_use_a_segment_are_named_and_pause_when_it_is_gone(tenant
         assert still == ["O"]
     with db.tenant_session(tenants.b) as session:
         assert uses.of_segment(session, used.id) == []
+
+
+def test_a_campaign_that_there_is_not_is_refused_and_never_means_everybody(tenants):
+    with db.tenant_session(tenants.b) as session:
+        foreign = make.campaign(session).id
+    with db.tenant_session(tenants.a) as session:
+        own = make.campaign(session).id
+        for campaign_id, wrong in ((own, False), (foreign, True), (UUID(int=7), True)):
+            asked = {"type": "campaign", "did": "received", "campaign_id": str(campaign_id)}
+            for rule in (asked, {"type": "not", "rule": asked}):
+                read = rules.read({"type": "all", "rules": [TAGGED, rule]})
+                told = [f"there is no campaign {campaign_id}; choose another one, or none for any"]
+                assert list(named.problems(session, read)) == (told if wrong else [])
+                if wrong:
+                    with pytest.raises(Invalid, match="there is no campaign"):
+                        segments.create(session, name="x", kind="dynamic", rule=rule, actor="t")
