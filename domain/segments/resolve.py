@@ -16,8 +16,9 @@ from kernel.errors import Invalid, NotFound
 from models import Member, Segment, SegmentMember
 
 DEEPEST = 5
-_ROOM = text("SELECT current_setting('enable_nestloop'), current_setting('work_mem')")
-_MAKE_ROOM = text("SELECT set_config('enable_nestloop', :nested, true), set_config('work_mem', :room, true)")
+_FREE = {"enable_nestloop": "off", "work_mem": "64MB", "plan_cache_mode": "force_custom_plan"}
+_SETTINGS = text("SELECT " + ", ".join(f"current_setting('{name}') AS {name}" for name in _FREE))
+_SET = text("SELECT " + ", ".join(f"set_config('{name}', :{name}, true)" for name in _FREE))
 
 
 class Resolver:
@@ -108,12 +109,13 @@ def depends_of(session: Session, rule: Any, above: tuple[UUID, ...] = ()) -> Dep
 def planned(session: Session) -> Iterator[None]:
     """Let the planner join many members as a whole: of rules it cannot know how many they mean.
 
-    A nested loop over all of them twice would never end, and what is hashed should have room.
+    A nested loop over all of them twice would never end, what is hashed should have room, and a plan for any values,
+    as a connection that has asked often would take it, knows neither the tenant nor the rule.
     """
-    former = session.execute(_ROOM).one()
-    session.execute(_MAKE_ROOM, {"nested": "off", "room": "64MB"})
+    former = session.execute(_SETTINGS).one()._mapping  # noqa: SLF001 - its public name
+    session.execute(_SET, _FREE)
     yield
-    session.execute(_MAKE_ROOM, {"nested": former[0], "room": former[1]})
+    session.execute(_SET, dict(former))
 
 
 def members(session: Session, condition: ColumnElement[bool]) -> Select[UUID]:

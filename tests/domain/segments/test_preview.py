@@ -229,3 +229,18 @@ def test_a_campaign_that_there_is_not_is_refused_and_never_means_everybody(tenan
                 if wrong:
                     with pytest.raises(Invalid, match="there is no campaign"):
                         segments.create(session, name="x", kind="dynamic", rule=rule, actor="t")
+
+
+def test_a_connection_that_has_asked_often_still_plans_for_the_tenant_and_the_rule(tenants):
+    """Regression: from the tenth time on the plan was one for any values, four times as slow over a million members."""
+    crowd(tenants.a, 30, 3, 7)
+    with db.tenant_session(tenants.a) as session:
+        condition = preview.resolve.Resolver(session, preview.moment.of(session)).condition(rules.read(BOUGHT))
+        counted = [preview.count(session, condition) for _ in range(12)]
+        generic = text("SELECT coalesce(sum(generic_plans), 0) FROM pg_prepared_statements WHERE statement LIKE :what")
+        asked = {"what": "%anon%purchase%"}
+        kept = session.execute(text("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE :what"), asked)
+        assert kept.scalar_one() > 0
+        assert set(counted) == {10}
+        assert session.execute(generic, asked).scalar_one() == 0
+        assert session.execute(text("SHOW plan_cache_mode")).scalar_one() == "auto"
