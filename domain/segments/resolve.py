@@ -16,7 +16,9 @@ from kernel.errors import Invalid, NotFound
 from models import Member, Segment, SegmentMember
 
 DEEPEST = 5
-_FREE = {"enable_nestloop": "off", "work_mem": "64MB", "plan_cache_mode": "force_custom_plan"}
+_FREE = {
+    "enable_nestloop": "off", "enable_hashagg": "off", "work_mem": "64MB", "plan_cache_mode": "force_custom_plan"
+}  # fmt: skip
 _SETTINGS = text("SELECT " + ", ".join(f"current_setting('{name}') AS {name}" for name in _FREE))
 _SET = text("SELECT " + ", ".join(f"set_config('{name}', :{name}, true)" for name in _FREE))
 
@@ -109,8 +111,9 @@ def depends_of(session: Session, rule: Any, above: tuple[UUID, ...] = ()) -> Dep
 def planned(session: Session) -> Iterator[None]:
     """Let the planner join many members as a whole: of rules it cannot know how many they mean.
 
-    A nested loop over all of them twice would never end, what is hashed should have room, and a plan for any values,
-    as a connection that has asked often would take it, knows neither the tenant nor the rule.
+    A nested loop over all of them twice would never end, what is hashed should have room, and what is added up per
+    member comes from an index in their order, where a hash of a million groups leaves the processor's cache. A plan for
+    any values, as a connection that has asked often would take it, knows neither the tenant nor the rule.
     """
     former = session.execute(_SETTINGS).one()._mapping  # noqa: SLF001 - its public name
     session.execute(_SET, _FREE)
