@@ -1,7 +1,6 @@
 """Reports over roll-ups: a tenant's overview and how a campaign did, with files of both."""
 
 import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Annotated, Any, Literal
@@ -13,6 +12,7 @@ from fastapi.responses import StreamingResponse
 from api.auth import requires
 from api.deps import TenantSession
 from api.schemas.analytics import AttributionOut, ReportOut
+from api.tables import TableQuery, file_of, streamed
 from api.threads import ThreadRoute
 from domain.analytics import attribution, exports, reports
 from domain.analytics.attribution import Model
@@ -45,11 +45,6 @@ def _asked(
 
 
 Query_ = Annotated[Asked, Depends(_asked)]
-_MEDIA = {
-    "csv": "text/csv",
-    "json": "application/json",
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,23 +146,10 @@ def export_events(
     """Read every event of a campaign as it was written, oldest first; JSON is one object a line. Enterprise level."""
     campaign = campaigns.get(session, campaign_id)
     plans.require_level(session, ANALYTICS, "enterprise")
-    return _streamed(
-        exports.events(who.tenant_id, campaign.id, format),
-        "text/csv" if format == "csv" else "application/x-ndjson",
-        f"events-{campaign.id}.{'csv' if format == 'csv' else 'ndjson'}",
-    )
+    found = exports.events(who.tenant_id, campaign.id, format)
+    return streamed(found, "csv" if format == "csv" else "ndjson", f"events-{campaign.id}")
 
 
-def _file(report: reports.Report, wanted: Wanted, name: str) -> StreamingResponse:
+def _file(report: reports.Report, wanted: Wanted, name: str) -> Response:
     made = exports.sheet(report, wanted.table, wanted.language)
-    pieces: Iterable[str | bytes]
-    if wanted.format == "xlsx":
-        pieces = [exports.as_xlsx(made, wanted.language)]
-    else:
-        pieces = exports.as_csv(made, wanted.language) if wanted.format == "csv" else exports.as_json(made)
-    return _streamed(pieces, _MEDIA[wanted.format], f"{name}-{wanted.table}.{wanted.format}")
-
-
-def _streamed(pieces: Iterable[str | bytes], media: str, name: str) -> StreamingResponse:
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return StreamingResponse(pieces, media_type=media, headers=headers)
+    return file_of(made, TableQuery(wanted.format, wanted.language), f"{name}-{wanted.table}")

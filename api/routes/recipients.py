@@ -12,6 +12,7 @@ from api.idempotency import IdempotentRoute
 from api.routes.campaigns import shown
 from api.schemas.campaigns import CampaignOut
 from api.schemas.tenant import EstimateOut, EventOut, FlightCheckOut, RecipientOut, TestIn, TestOut, WhyOut
+from api.tables import streamed
 from domain.campaigns import service as campaigns
 from domain.content import versions
 from domain.delivery import cost, files, flight, queries, samples
@@ -68,11 +69,8 @@ def export_recipients(
 ) -> StreamingResponse:
     """Read all recipients of a campaign as a file: who they are, what came of each message, why not, and when."""
     campaign = campaigns.get(session, campaign_id)
-    return StreamingResponse(
-        files.recipients(who.tenant_id, campaign.id, format, state=state, reason=reason),
-        media_type="text/csv" if format == "csv" else "application/json",
-        headers={"Content-Disposition": f'attachment; filename="recipients-{campaign.id}.{format}"'},
-    )
+    found = files.recipients(who.tenant_id, campaign.id, format, state=state, reason=reason)
+    return streamed(found, format, f"recipients-{campaign.id}")
 
 
 @router.get("/recipients/{member_id}/why")

@@ -35,6 +35,7 @@ from api.schemas.segments import (
     SequenceRef,
     VocabularyOut,
 )
+from api.tables import streamed
 from domain.audience import segment_files
 from domain.campaigns import service as campaigns
 from domain.campaigns.lifecycle import TABLE, Status, Verb
@@ -332,9 +333,5 @@ def export_segment(
 ) -> StreamingResponse:
     """Read the whole segment as a file, in chosen columns."""
     segment, chosen = segments.get(session, segment_id), export.columns_of(columns)
-    make, media = (export.as_csv, "text/csv") if format == "csv" else (export.as_json, "application/json")
-    return StreamingResponse(
-        make(who.tenant_id, segment.id, chosen),
-        media_type=media,
-        headers={"Content-Disposition": f'attachment; filename="segment-{segment.id}.{format}"'},
-    )
+    make = export.as_csv if format == "csv" else export.as_json
+    return streamed(make(who.tenant_id, segment.id, chosen), format, f"segment-{segment.id}")
